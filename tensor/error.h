@@ -81,8 +81,8 @@ struct FilePlace {
 
   std::string to_string() const {
     std::string text = path;
-    if (row > 0) text += ":" + std::to_string(row);
-    if (row > 0 && column > 0) text += ":" + std::to_string(column);
+    if (row > 0) text.append(":").append(std::to_string(row));
+    if (row > 0 && column > 0) text.append(":").append(std::to_string(column));
     return text;
   }
 };
