@@ -1,0 +1,81 @@
+#include "backends/cpu/broadcast.h"
+#include "backends/kernel_table.h"
+
+#include <cmath>
+#include <cstring>
+namespace milgrad::cpu {
+void neg(const Call& c) {
+  visit_floating(c.out().dtype, [&]<class T>() {
+    for (std::int64_t i = 0; i < c.out().numel; ++i) c.out().as<T>()[i] = -c.in(0).as<T>()[i];
+  });
+}
+void exp(const Call& c) {
+  visit_floating(c.out().dtype, [&]<class T>() {
+    for (std::int64_t i = 0; i < c.out().numel; ++i)
+      c.out().as<T>()[i] = std::exp(c.in(0).as<T>()[i]);
+  });
+}
+void add(const Call& c) {
+  visit_dtype(c.out().dtype, [&]<class T>() {
+    BroadcastIndex a(c.in(0).shape, c.out().shape), b(c.in(1).shape, c.out().shape);
+    for (std::int64_t i = 0; i < c.out().numel; ++i)
+      c.out().as<T>()[i] = T(c.in(0).as<T>()[a(i)] + c.in(1).as<T>()[b(i)]);
+  });
+}
+void mul(const Call& c) {
+  visit_dtype(c.out().dtype, [&]<class T>() {
+    BroadcastIndex a(c.in(0).shape, c.out().shape), b(c.in(1).shape, c.out().shape);
+    for (std::int64_t i = 0; i < c.out().numel; ++i)
+      c.out().as<T>()[i] = T(c.in(0).as<T>()[a(i)] * c.in(1).as<T>()[b(i)]);
+  });
+}
+void broadcast_like(const Call& c) {
+  visit_dtype(c.out().dtype, [&]<class T>() {
+    BroadcastIndex a(c.in(0).shape, c.out().shape);
+    for (std::int64_t i = 0; i < c.out().numel; ++i) c.out().as<T>()[i] = c.in(0).as<T>()[a(i)];
+  });
+}
+void sum_to_like(const Call& c) {
+  visit_dtype(c.out().dtype, [&]<class T>() {
+    BroadcastIndex a(c.out().shape, c.in(0).shape);
+    std::fill_n(c.out().as<T>(), c.out().numel, T(0));
+    for (std::int64_t i = 0; i < c.in(0).numel; ++i)
+      c.out().as<T>()[a(i)] = T(c.out().as<T>()[a(i)] + c.in(0).as<T>()[i]);
+  });
+}
+void sum(const Call& c) {
+  Shape kept = c.in(0).shape;
+  for (Dim a : c.get<ReduceAttrs>().axes) kept[int(a)] = 1;
+  visit_dtype(c.out().dtype, [&]<class T>() {
+    BroadcastIndex a(kept, c.in(0).shape);
+    std::fill_n(c.out().as<T>(), c.out().numel, T(0));
+    for (std::int64_t i = 0; i < c.in(0).numel; ++i)
+      c.out().as<T>()[a(i)] = T(c.out().as<T>()[a(i)] + c.in(0).as<T>()[i]);
+  });
+}
+void expand_dims(const Call& c) {
+  std::memcpy(c.out().data, c.in(0).data, std::size_t(c.out().numel) * size_of(c.out().dtype));
+}
+void matmul(const Call& c) {
+  visit_floating(c.out().dtype, [&]<class T>() {
+    auto [ta, tb] = c.get<MatmulAttrs>();
+    const Shape &as = c.in(0).shape, &bs = c.in(1).shape, &os = c.out().shape;
+    Dim m = os[os.rank() - 2], n = os[os.rank() - 1], k = as[as.rank() - (ta ? 2 : 1)];
+    auto batch = [](const Shape& s) {
+      return Shape(std::span<const Dim>(s.begin(), std::size_t(s.rank() - 2)));
+    };
+    BroadcastIndex ai(batch(as), batch(os)), bi(batch(bs), batch(os));
+    for (Dim q = 0; q < batch(os).numel(); ++q) {
+      const T *a = c.in(0).as<T>() + ai(q) * m * k, *b = c.in(1).as<T>() + bi(q) * k * n;
+      T* o = c.out().as<T>() + q * m * n;
+      for (Dim i = 0; i < m; ++i)
+        for (Dim j = 0; j < n; ++j) {
+          T s = 0;
+          for (Dim p = 0; p < k; ++p)
+            s += a[ta ? p * m + i : i * k + p] * b[tb ? j * k + p : p * n + j];
+          o[i * n + j] = s;
+        }
+    }
+  });
+}
+}  // namespace milgrad::cpu

@@ -1,0 +1,58 @@
+// Attributes as text, for printed graphs.
+#include "tensor/attrs.h"
+
+#include <fmt/format.h>
+
+namespace milgrad {
+namespace {
+
+const char* yes_no(bool value) { return value ? "true" : "false"; }
+
+struct Print {
+  std::string operator()(const NoAttrs&) const { return ""; }
+  std::string operator()(const AxisAttrs& a) const { return fmt::format("axis={}", a.axis); }
+  std::string operator()(const ReduceAttrs& a) const {
+    return fmt::format("axes={}, keep_dims={}", a.axes.to_string(), yes_no(a.keep_dims));
+  }
+  std::string operator()(const AxesAttrs& a) const {
+    return fmt::format("axes={}", a.axes.to_string());
+  }
+  std::string operator()(const MatmulAttrs& a) const {
+    return fmt::format("transpose_a={}, transpose_b={}", yes_no(a.transpose_a),
+                       yes_no(a.transpose_b));
+  }
+  std::string operator()(const ShapeAttrs& a) const {
+    return fmt::format("shape={}", a.shape.to_string());
+  }
+  std::string operator()(const CreateAttrs& a) const {
+    return fmt::format("shape={}, dtype={}", a.shape.to_string(), name_of(a.dtype));
+  }
+  std::string operator()(const DTypeAttrs& a) const {
+    return fmt::format("dtype={}", name_of(a.dtype));
+  }
+  std::string operator()(const SliceAttrs& a) const {
+    const std::string stop = a.stop == SliceAttrs::kToEnd ? "" : std::to_string(a.stop);
+    return fmt::format("axis={}, {}:{}:{}", a.axis, a.start, stop, a.step);
+  }
+  std::string operator()(const PadAttrs& a) const {
+    return fmt::format("axis={}, before={}, after={}, value={}", a.axis, a.before, a.after,
+                       a.value);
+  }
+  std::string operator()(const OneHotAttrs& a) const {
+    return fmt::format("classes={}, dtype={}", a.classes, name_of(a.dtype));
+  }
+  std::string operator()(const NumberAttrs& a) const { return fmt::format("{}, {}", a.a, a.b); }
+  std::string operator()(const SgdAttrs& a) const {
+    return fmt::format("momentum={}, nesterov={}", a.momentum, yes_no(a.nesterov));
+  }
+  std::string operator()(const AdamAttrs& a) const {
+    return fmt::format("beta_1={}, beta_2={}, epsilon={}", a.beta_1, a.beta_2, a.epsilon);
+  }
+  std::string operator()(const CustomAttrs&) const { return "custom"; }
+};
+
+}  // namespace
+
+std::string to_string(const Attrs& attrs) { return std::visit(Print{}, attrs); }
+
+}  // namespace milgrad

@@ -1,0 +1,126 @@
+// The attributes of operations: a closed set of small comparable structs. They hold axes, flags
+// and numbers given by the user, never a size taken from a tensor.
+#pragma once
+
+#include "tensor/dtype.h"
+#include "tensor/shape.h"
+
+#include <memory>
+#include <variant>
+
+namespace milgrad {
+
+struct CustomOp;
+
+/// Axis numbers in place, as Shape holds sizes.
+using Axes = Shape;
+
+struct NoAttrs {
+  bool operator==(const NoAttrs&) const = default;
+};
+
+/// One axis, 0..rank-1 (functions in ops.h normalize negative ones).
+struct AxisAttrs {
+  int axis = 0;
+  bool operator==(const AxisAttrs&) const = default;
+};
+
+/// Axes in ascending order; for reductions, whether they stay with size 1.
+struct ReduceAttrs {
+  Axes axes;
+  bool keep_dims = false;
+  bool operator==(const ReduceAttrs&) const = default;
+};
+
+/// Axes in any order: a permutation, axes to flip, axes to insert.
+struct AxesAttrs {
+  Axes axes;
+  bool operator==(const AxesAttrs&) const = default;
+};
+
+/// Which of the last two axes' order is swapped before multiplying.
+struct MatmulAttrs {
+  bool transpose_a = false;
+  bool transpose_b = false;
+  bool operator==(const MatmulAttrs&) const = default;
+};
+
+/// A shape given by the user; for reshape one entry may be -1: "whatever is left".
+struct ShapeAttrs {
+  Shape shape;
+  bool operator==(const ShapeAttrs&) const = default;
+};
+
+/// A shape and a dtype given by the user.
+struct CreateAttrs {
+  Shape shape;
+  DType dtype = DType::float32;
+  bool operator==(const CreateAttrs&) const = default;
+};
+
+struct DTypeAttrs {
+  DType dtype = DType::float32;
+  bool operator==(const DTypeAttrs&) const = default;
+};
+
+/// x[start:stop:step] on one axis; stop == kToEnd keeps everything behind start.
+struct SliceAttrs {
+  static constexpr Dim kToEnd = -1;
+  int axis = 0;
+  Dim start = 0;
+  Dim stop = kToEnd;
+  Dim step = 1;
+  bool operator==(const SliceAttrs&) const = default;
+};
+
+/// Zeros (or `value`) before and behind one axis.
+struct PadAttrs {
+  int axis = 0;
+  Dim before = 0;
+  Dim after = 0;
+  double value = 0;
+  bool operator==(const PadAttrs&) const = default;
+};
+
+struct OneHotAttrs {
+  Dim classes = 0;
+  DType dtype = DType::float32;
+  bool operator==(const OneHotAttrs&) const = default;
+};
+
+/// Lower and upper bound, or mean and standard deviation; one number uses `a` alone.
+struct NumberAttrs {
+  double a = 0;
+  double b = 0;
+  bool operator==(const NumberAttrs&) const = default;
+};
+
+/// SGD (Keras): momentum in [0, 1); nesterov looks ahead.
+struct SgdAttrs {
+  double momentum = 0;
+  bool nesterov = false;
+  bool operator==(const SgdAttrs&) const = default;
+};
+
+/// Adam (Keras): decay rates, epsilon outside of the square root.
+struct AdamAttrs {
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  double epsilon = 1e-7;
+  bool operator==(const AdamAttrs&) const = default;
+};
+
+/// An operation defined by a user; equality is identity.
+struct CustomAttrs {
+  std::shared_ptr<const CustomOp> op;
+  bool operator==(const CustomAttrs&) const = default;
+};
+
+using Attrs = std::variant<NoAttrs, AxisAttrs, ReduceAttrs, AxesAttrs, MatmulAttrs, ShapeAttrs,
+                           CreateAttrs, DTypeAttrs, SliceAttrs, PadAttrs, OneHotAttrs, NumberAttrs,
+                           SgdAttrs, AdamAttrs, CustomAttrs>;
+
+/// "axis=1", "transpose_a=true": the attributes as a graph prints them; "" for none.
+std::string to_string(const Attrs& attrs);
+
+}  // namespace milgrad

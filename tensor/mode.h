@@ -1,0 +1,71 @@
+// Thread-local modes of the funnel: whether gradients are tracked, who records, and which layer
+// is running (for error messages).
+#pragma once
+
+#include "tensor/attrs.h"
+#include "tensor/op.h"
+#include "tensor/tensor.h"
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace milgrad {
+
+/// Whoever turns operations into something else than computing them: a tracer that appends nodes,
+/// or shape inference. While one is active on a thread, apply() only infers and asks it.
+class Recorder {
+ public:
+  virtual ~Recorder() = default;
+  /// Identifies the trace; tensors of another one are refused by apply().
+  virtual std::uint64_t id() const = 0;
+  /// Appends the operation and returns its traced outputs, without storage.
+  virtual Tensors record(Op op, const Attrs& attrs, std::span<const Tensor> inputs,
+                         std::span<const Spec> outputs) = 0;
+  /// "softmax, node 12, layer alpha": for errors about a traced value.
+  virtual std::string describe(std::int64_t value) const = 0;
+};
+
+/// The recorder of this thread, or null: operations are computed.
+Recorder* current_recorder();
+
+/// Makes `recorder` current while it lives (null: compute again).
+class RecorderScope {
+ public:
+  explicit RecorderScope(Recorder* recorder);
+  ~RecorderScope();
+  RecorderScope(const RecorderScope&) = delete;
+  RecorderScope& operator=(const RecorderScope&) = delete;
+
+ private:
+  Recorder* previous_;
+};
+
+bool grad_enabled();
+
+/// While it lives, no operation of this thread is put on the tape.
+class NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool previous_;
+};
+
+/// Names the layer that runs; scopes nest into a path such as "encoder/dense".
+class NameScope {
+ public:
+  explicit NameScope(std::string_view name);
+  ~NameScope();
+  NameScope(const NameScope&) = delete;
+  NameScope& operator=(const NameScope&) = delete;
+
+ private:
+  std::size_t previous_length_;
+};
+const std::string& current_scope();
+
+}  // namespace milgrad

@@ -1,0 +1,79 @@
+// The tape: saved values, recording, and destruction without recursion.
+#include "tensor/node.h"
+
+#include "tensor/error.h"
+
+#include <atomic>
+
+#include <fmt/format.h>
+
+namespace milgrad {
+namespace {
+
+std::uint64_t next_order() {
+  static std::atomic<std::uint64_t> counter{0};
+  return counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+SavedTensor::SavedTensor(const Tensor& x, bool keep_value)
+    : value_(keep_value ? x.stop_gradient()
+                        : Tensor::abstract(x.spec(), x.device()).with_trace(x.trace_value())) {
+  if (value_.has_storage()) version_ = value_.storage()->version();
+}
+
+Tensor SavedTensor::restore(const Edge& edge, const char* op) const {
+  if (value_.has_storage() && value_.storage()->version() != version_)
+    throw GradientError(
+        fmt::format(
+            "[{}] a value {} that its gradient needs was overwritten after the forward pass", op,
+            value_.spec().to_string()),
+        "call grad() before assign() or an optimizer step changes the variable");
+  return edge ? value_.with_edge(edge) : value_;
+}
+
+Node::~Node() {
+  // A node whose last reference goes here is emptied into this list instead of recursing.
+  thread_local std::vector<std::shared_ptr<Node>>* pending = nullptr;
+  const auto release = [&](std::vector<std::shared_ptr<Node>>& list) {
+    for (Edge& edge : inputs)
+      if (edge.node && edge.node.use_count() == 1) list.push_back(std::move(edge.node));
+  };
+  if (pending != nullptr) {
+    release(*pending);
+    return;
+  }
+  std::vector<std::shared_ptr<Node>> list;
+  release(list);
+  pending = &list;
+  while (!list.empty()) {
+    const auto node = std::move(list.back());
+    list.pop_back();
+  }
+  pending = nullptr;
+}
+
+std::shared_ptr<Node> make_leaf() {
+  auto node = std::make_shared<Node>();
+  node->order = next_order();
+  return node;
+}
+
+void record_on_tape(Op op, const Attrs& attrs, std::span<const Tensor> inputs, Tensors& outputs) {
+  const Saves saves = definition(op).saves.value;
+  auto node = make_leaf();
+  node->op = op;
+  node->attrs = attrs;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    node->inputs.push_back(inputs[i].edge());
+    const bool keep = i >= 64 ? saves.inputs == kSavesAllInputs.inputs : (saves.inputs >> i) & 1u;
+    node->saved_inputs.emplace_back(inputs[i], keep);
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    node->saved_outputs.emplace_back(outputs[i], i < 64 && ((saves.outputs >> i) & 1u));
+    outputs[i] = outputs[i].with_edge({node, static_cast<int>(i)});
+  }
+}
+
+}  // namespace milgrad
