@@ -77,6 +77,11 @@ DOCTEST_REGISTER_REPORTER("milgrad", 1, SkippingReporter);
 
 int main(int argc, char** argv) {
   if (argc == 2 && milgrad::test::print_listing(argv[1], std::cout)) return 0;
+  const std::string flag = argc > 1 ? argv[1] : "";
+  if (flag.rfind("--list-", 0) == 0 && flag.rfind("--list-test-", 0) != 0) {
+    std::cerr << "no file declares the listing " << flag << '\n';
+    return 2;
+  }
   doctest::Context context;
   context.setOption("reporters", "milgrad");
   context.setOption("no-intro", true);
