@@ -205,6 +205,7 @@ TEST_CASE("figures: curves are a PNG file of 200 dots per inch, the same bytes e
 
 TEST_CASE("figures: a value that is not finite leaves a gap in its curve") {
   mil::TrainingCurves curves = three_epochs();
+  curves.val_loss = {};  // would hide the training line where the two cross
   const int below_legend = 110;
   CHECK(Picture(mil::render_curves(curves)).column_runs(kBlueRgb, below_legend) == 1);
   curves.loss[1] = kNaN;
@@ -298,6 +299,27 @@ TEST_CASE("figures: each pixel of an instance is drawn at its place") {
   }
   CHECK(picture.count(kOrangeRgb) == 0);
   CHECK(mil::render_bags(figure) == mil::render_bags(figure));
+}
+
+TEST_CASE("figures: all pixels of an enlarged instance are sharp and of one size") {
+  mil::PicturedBag bag = bag_of(1);
+  for (int i = 0; i < 784; ++i) {
+    bag.images[0].values[static_cast<std::size_t>(i)] = static_cast<float>((i + i / 28) % 2);
+  }
+  const mil::BagFigure figure{.title = "Bags", .bags = {bag}};
+  const Picture picture(mil::render_bags(figure));
+  const mil::Rectangle box = mil::layout_bags(figure).tiles[0][0].box;
+  // The chessboard's pixels 2 to 27 of a row; the first and the last touch the thin outline.
+  const auto row = static_cast<int>((box.y + box.height / 3.0) * mil::kPixelsPerPoint);
+  auto x = static_cast<int>((box.x + 4.0) * mil::kPixelsPerPoint);
+  while (picture.pixel(x, row) == picture.pixel(x - 1, row)) ++x;
+  for (int square = 2; square < 28; ++square) {
+    const std::uint32_t colour = picture.pixel(x, row);
+    CHECK((colour == 0x000000 || colour == kWhiteRgb));
+    int width = 0;
+    for (; picture.pixel(x, row) == colour; ++x) ++width;
+    CHECK(width == 9);
+  }
 }
 
 TEST_CASE("figures: the instance of highest attention is framed, the first of equals") {

@@ -14,7 +14,8 @@ build_packages=(
 )
 # What other systems are asked for: commands, and modules of pkg-config.
 build_commands=(g++ meson ninja pkg-config python3)
-build_modules=(CLI11 cairo fmt hdf5 libcurl libhwy nlohmann_json openblas openssl tomlplusplus zlib)
+build_modules=(CLI11 cairo fmt fontconfig hdf5 libcurl libhwy nlohmann_json openblas openssl tomlplusplus
+  zlib)
 
 say() { printf '== %s\n' "$*"; }
 

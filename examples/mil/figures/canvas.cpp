@@ -10,6 +10,7 @@
 
 #include <cairo.h>
 #include <fmt/format.h>
+#include <fontconfig/fontconfig.h>
 
 namespace mil {
 
@@ -24,6 +25,15 @@ void require_success(cairo_status_t status) {
   if (status == CAIRO_STATUS_SUCCESS) return;
   throw milgrad::Error(fmt::format("[figure] cairo failed: {}", cairo_status_to_string(status)));
 }
+
+/// Frees the caches that cairo and fontconfig keep for the life of the process, so that a leak
+/// checker reports nothing but leaks.
+struct CacheRelease {
+  ~CacheRelease() {
+    cairo_debug_reset_static_data();
+    FcFini();
+  }
+};
 
 Surface make_surface(double width, double height) {
   const double columns = std::ceil(width * kPixelsPerPoint);
@@ -42,6 +52,7 @@ Surface make_surface(double width, double height) {
 }
 
 Context make_context(cairo_surface_t* surface) {
+  static const CacheRelease release_at_exit;
   Context context(cairo_create(surface), cairo_destroy);
   require_success(cairo_status(context.get()));
   cairo_scale(context.get(), kPixelsPerPoint, kPixelsPerPoint);
