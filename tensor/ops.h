@@ -7,6 +7,8 @@
 
 namespace milgrad {
 
+class Variable;
+
 // ---- elementwise, with NumPy broadcasting
 Tensor neg(const Tensor& x);
 Tensor exp(const Tensor& x);
@@ -25,9 +27,15 @@ Tensor sum_to_like(const Tensor& x, const Tensor& like);
 Tensor matmul(const Tensor& a, const Tensor& b, MatmulAttrs flags = {});
 
 // ---- shapes
+/// The same elements in memory of their own, such as a snapshot of a variable.
+Tensor copy(const Tensor& x);
 /// Inserts axes of size 1 at these positions of the result.
 Tensor expand_dims(const Tensor& x, Axes axes);
 /// x broadcast to the shape of `like`, whose elements are not read.
 Tensor broadcast_like(const Tensor& x, const Tensor& like);
+
+// ---- updates of variables; they return nothing and are not differentiable
+/// Copies `value` into the variable's memory; both have the same shape and dtype.
+void assign(const Variable& variable, const Tensor& value);
 
 }  // namespace milgrad

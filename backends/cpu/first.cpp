@@ -53,9 +53,6 @@ void sum(const Call& c) {
       c.out().as<T>()[a(i)] = T(c.out().as<T>()[a(i)] + c.in(0).as<T>()[i]);
   });
 }
-void expand_dims(const Call& c) {
-  std::memcpy(c.out().data, c.in(0).data, std::size_t(c.out().numel) * size_of(c.out().dtype));
-}
 void matmul(const Call& c) {
   visit_floating(c.out().dtype, [&]<class T>() {
     auto [ta, tb] = c.get<MatmulAttrs>();

@@ -30,6 +30,31 @@ std::vector<Spec> infer_broadcast_like(const InferArgs& args) {
 
 }  // namespace
 
+constinit const OpDef op_copy{
+    .name = "copy",
+    .doc = "the same elements in memory of their own",
+    .dtypes = kAnyDType,
+    .infer =
+        [](const InferArgs& args) {
+          expect_inputs(args, 1);
+          return std::vector<Spec>{args.inputs[0]};
+        },
+    .vjp = differentiable([](const VjpArgs& v) { return Tensors{v.g()}; }),
+    .saves = kSavesNothing,
+    .samples =
+        [] {
+          return std::vector<Sample>{{{{{2, 3}}}, NoAttrs{}}, {{{{1}}}, NoAttrs{}}};
+        },
+    .bad_samples =
+        [] {
+          return std::vector<BadSample>{{{{Shape{2}, DType::float32}, {Shape{2}, DType::float32}},
+                                         NoAttrs{},
+                                         "got 2 inputs; expected 1"}};
+        },
+    .cost = streaming_cost<0>,
+};
+Tensor copy(const Tensor& x) { return apply_one(Op::copy, NoAttrs{}, {x}); }
+
 constinit const OpDef op_expand_dims{
     .name = "expand_dims",
     .doc = "inserts axes of size 1",
