@@ -1,0 +1,27 @@
+// Input: where a model's data comes in.
+#pragma once
+
+#include "nn/layer.h"
+
+namespace milgrad::nn {
+
+struct InputOptions {
+  std::string name = {};
+  /// floatx() unless given. What a model is fed is cast to it.
+  std::optional<DType> dtype = {};
+};
+
+/// The layer behind Input(); it computes nothing.
+class InputLayer final : public Layer {
+ public:
+  explicit InputLayer(const InputOptions& options);
+  std::string class_name() const override { return "InputLayer"; }
+
+ protected:
+  Tensors call(const Tensors& inputs, Mode mode) override;
+};
+
+/// A model input: `shape` is that of one sample, so Input({28, 28}) is (N, 28, 28).
+SymbolicTensor Input(const Shape& shape, const InputOptions& options = {});
+
+}  // namespace milgrad::nn
