@@ -1,0 +1,13 @@
+// The commands. Each takes its resolved options, writes through the console and throws on failure;
+// what it returns is the exit code.
+#pragma once
+
+#include "examples/mil/console.h"
+#include "examples/mil/options.h"
+#include "examples/mil/report.h"
+
+namespace mil {
+
+ExitCode run_command(const InfoOptions& options, Console& console);
+
+}  // namespace mil
