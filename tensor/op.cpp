@@ -11,6 +11,4 @@ constinit const OpDef* const kOpTable[] = {
 #undef OP
 };
 
-const OpDef& definition(Op op) { return *kOpTable[static_cast<std::size_t>(op)]; }
-
 }  // namespace milgrad

@@ -77,10 +77,9 @@ struct VjpArgs {
 struct Vjp {
   Tensors (*rule)(const VjpArgs&);
   const char* why_not;  // the reason, when there is no rule
-  int max_order;        // derivatives of higher order throw; 0: no limit
 };
-constexpr Vjp differentiable(Tensors (*rule)(const VjpArgs&)) { return {rule, nullptr, 0}; }
-constexpr Vjp not_differentiable(const char* why) { return {nullptr, why, 0}; }
+constexpr Vjp differentiable(Tensors (*rule)(const VjpArgs&)) { return {rule, nullptr}; }
+constexpr Vjp not_differentiable(const char* why) { return {nullptr, why}; }
 
 /// Which values a gradient rule reads, as bit sets over inputs and outputs.
 struct Saves {
@@ -159,11 +158,11 @@ struct OpDef {
   std::size_t (*workspace)(std::span<const Spec> inputs, const Attrs&) = nullptr;
 };
 
-const OpDef& definition(Op op);
+/// One linked symbol (op.cpp), so that a test can link another table.
+extern const OpDef* const kOpTable[];
+
+inline const OpDef& definition(Op op) { return *kOpTable[static_cast<std::size_t>(op)]; }
 inline const char* name_of(Op op) { return definition(op).name.value; }
 constexpr std::uint64_t input_bit(int i) { return std::uint64_t{1} << i; }
-
-/// The table behind definition(): one linked symbol, so that a test can link another one.
-extern const OpDef* const kOpTable[];
 
 }  // namespace milgrad
