@@ -13,13 +13,4 @@ constexpr Kernel kCpuKernels[] = {
 #undef OP
 };
 
-Kernel find_kernel(Op op, Device device) {
-  const auto index = static_cast<std::size_t>(op);
-  const Kernel kernel = device.kind == Device::Kind::cpu ? kCpuKernels[index] : kCudaKernels[index];
-  if (kernel == nullptr)
-    throw DeviceError("[" + std::string(name_of(op)) + "] no kernel for " + device.to_string(),
-                      "this build has no CUDA backend; use Device::cpu()");
-  return kernel;
-}
-
 }  // namespace milgrad

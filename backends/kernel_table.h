@@ -14,6 +14,7 @@ namespace cpu {
 #undef OP
 }  // namespace cpu
 
+/// Each table is one linked symbol, so that a test can link another one.
 extern const Kernel kCpuKernels[];
 /// Empty (null entries) when milgrad was built without CUDA.
 extern const Kernel kCudaKernels[];
