@@ -1,0 +1,51 @@
+"""Bags of MNIST digits, drawn with NumPy: real digits where MILGRAD_TEST_DATA has them, else strokes
+of a made-up kind that can be learned just as well."""
+
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+
+POSITIVE_DIGIT = 1
+
+
+def read_idx(path, header):
+    with gzip.open(path) as file:
+        return np.frombuffer(file.read(), np.uint8, offset=header)
+
+
+def real_digits(folder):
+    images = read_idx(folder / "train-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28)
+    return images[:5000], read_idx(folder / "train-labels-idx1-ubyte.gz", 8)[:5000]
+
+
+def made_up_digits(rng, count=2000):
+    """Digit k is a bright bar of k + 2 rows at a random place, in noise."""
+    labels = rng.integers(0, 10, count).astype(np.uint8)
+    images = rng.integers(0, 60, (count, 28, 28)).astype(np.uint8)
+    for image, label in zip(images, labels):
+        row, column = rng.integers(0, 15), rng.integers(0, 18)
+        image[row : row + 2 + label, column : column + 8] = 255 - image[row : row + 2 + label, column : column + 8]
+    return images, labels
+
+
+def digits(rng):
+    folder = Path(os.environ.get("MILGRAD_TEST_DATA", "")) / "mnist"
+    if os.environ.get("MILGRAD_TEST_DATA") and folder.is_dir():
+        return real_digits(folder)
+    return made_up_digits(rng)
+
+
+def make_bags(count, bag_size, seed):
+    """uint8 images [count, bag_size, 28, 28] and int64 labels [count]; no digit twice in a bag."""
+    rng = np.random.default_rng(seed)
+    images, labels = digits(rng)
+    index = np.stack([rng.choice(len(images), bag_size, replace=False) for _ in range(count)])
+    return images[index], (labels[index] == POSITIVE_DIGIT).any(axis=1).astype(np.int64)
+
+
+def class_weights(labels):
+    """Keras's usual balance: total / 2 / count of each class."""
+    counts = np.bincount(labels, minlength=2)
+    return [len(labels) / 2 / int(count) for count in counts]

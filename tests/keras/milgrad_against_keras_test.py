@@ -1,0 +1,124 @@
+"""milgrad, through its driver build/milgrad_parity, against live Keras on JAX and NumPy float64."""
+
+import unittest
+
+import numpy as np
+
+import reference
+from numpy_against_keras_test import losses as numpy_losses
+
+STEPS = reference.STEPS
+
+
+def keras_losses(float_type, name):
+    return reference.load(reference.keras(float_type) / name, "losses")
+
+
+class Losses(unittest.TestCase):
+    def test_float64_against_numpy(self):
+        for name in reference.CONFIGURATIONS:
+            with self.subTest(name):
+                found = reference.load(reference.milgrad(name, "float64"), "losses")
+                kept = numpy_losses(reference.keras("float64") / name, np.float64)
+                np.testing.assert_allclose(found, kept, rtol=1e-9, atol=0)
+
+    def test_float32_against_keras(self):
+        for name in reference.CONFIGURATIONS:
+            with self.subTest(name):
+                found = reference.load(reference.milgrad(name, "float32"), "losses")
+                kept = keras_losses("float32", name)[:STEPS]
+                np.testing.assert_allclose(found, kept, rtol=0, atol=1e-4)
+
+    def test_float32_against_keras_with_its_adam_scalars(self):
+        for name in reference.CONFIGURATIONS:
+            with self.subTest(name):
+                found = reference.load(reference.milgrad(name, "float32", "exact-keras"), "losses")
+                kept = keras_losses("float32", name)[:STEPS]
+                np.testing.assert_allclose(found, kept, rtol=0, atol=5e-6)
+
+
+class SameWeights(unittest.TestCase):
+    """What predict() and evaluate() say with Keras's weights loaded."""
+
+    def compare(self, float_type, weights):
+        for name in reference.CONFIGURATIONS:
+            folder = reference.milgrad(name, float_type, "exact-keras", weights, *steps_of(weights))
+            for what in ("predictions", "attention", "evaluate"):
+                with self.subTest(f"{name} {what}"):
+                    kept = reference.load(reference.keras(float_type) / name, f"{weights}_{what}")
+                    found = reference.load(folder, what)
+                    self.assertEqual(found.shape, kept.shape)
+                    np.testing.assert_allclose(found, kept, rtol=0, atol=1e-5)
+
+    def test_initial_float32(self):
+        self.compare("float32", "initial")
+
+    def test_trained_float32(self):
+        self.compare("float32", "trained")
+
+    def test_initial_float64(self):
+        self.compare("float64", "initial")
+
+    def test_trained_float64(self):
+        self.compare("float64", "trained")
+
+
+def steps_of(weights):
+    """Which steps of the order a run from these weights takes: the first 200, or those after."""
+    return (0, STEPS) if weights == "initial" else (STEPS, STEPS + 20)
+
+
+class WeightFiles(unittest.TestCase):
+    def test_milgrad_goes_on_from_kerass_file(self):
+        for name in reference.CONFIGURATIONS:
+            with self.subTest(name):
+                folder = reference.milgrad(name, "float32", "exact-keras", "trained", STEPS, STEPS + 20)
+                kept = keras_losses("float32", name)[STEPS:]
+                np.testing.assert_allclose(reference.load(folder, "losses"), kept, rtol=0, atol=5e-6)
+
+    def test_keras_finds_in_milgrads_file_what_was_written(self):
+        for name in reference.CONFIGURATIONS:
+            with self.subTest(name):
+                folder = reference.keras_continued("float32", "exact-keras") / name
+                written = folder / "trained.weights.h5"
+                state = reference.datasets(written)
+                count = sum(key.startswith("optimizer/vars/") for key in state)
+                expected = reference.weights(written)
+                expected += [state[f"optimizer/vars/{i}"] for i in range(count)]
+                with np.load(folder / "found.npz") as archive:
+                    found = list(archive.values())
+                self.assertEqual(len(found), len(expected))
+                for read, kept in zip(found, expected):
+                    np.testing.assert_array_equal(read, kept)
+                self.assertEqual(state["optimizer/vars/0"], STEPS)
+
+    def test_keras_goes_on_from_milgrads_file(self):
+        for name in reference.CONFIGURATIONS:
+            with self.subTest(name):
+                folder = reference.keras_continued("float32", "exact-keras") / name
+                kept = keras_losses("float32", name)[STEPS:]
+                np.testing.assert_allclose(reference.load(folder, "continued"), kept, rtol=0, atol=1e-4)
+
+    def test_layout_is_kerass(self):
+        for name in reference.CONFIGURATIONS:
+            with self.subTest(name):
+                ours = reference.milgrad(name, "float32", "exact-keras") / "trained.weights.h5"
+                keras = reference.keras("float32") / name / "trained.weights.h5"
+                self.assertEqual(reference.groups(ours), reference.groups(keras))
+                found, kept = reference.datasets(ours), reference.datasets(keras)
+                self.assertEqual(found.keys(), kept.keys())
+                for key, array in kept.items():
+                    self.assertEqual((found[key].dtype, found[key].shape), (array.dtype, array.shape), key)
+
+    def test_trained_weights_are_kerass(self):
+        for name in reference.CONFIGURATIONS:
+            with self.subTest(name):
+                ours = reference.milgrad(name, "float32", "exact-keras") / "trained.weights.h5"
+                keras = reference.keras("float32") / name / "trained.weights.h5"
+                kept = reference.datasets(keras)
+                for key, array in reference.datasets(ours).items():
+                    np.testing.assert_allclose(array, kept[key], rtol=0, atol=1e-4, err_msg=key)
+
+
+if __name__ == "__main__":
+    unittest.main()
