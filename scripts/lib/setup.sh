@@ -8,14 +8,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 
 build_packages=(
-  g++ libcairo2-dev libcli11-dev libcurl4-openssl-dev libfmt-dev libhdf5-dev libhwy-dev
-  libopenblas-dev libssl-dev libtomlplusplus-dev meson ninja-build nlohmann-json3-dev pkg-config
-  python3-venv zlib1g-dev
+  g++ libcairo2-dev libcli11-dev libcurl4-openssl-dev libfmt-dev libfontconfig-dev libhdf5-dev
+  libhwy-dev libopenblas-dev libssl-dev libtomlplusplus-dev meson ninja-build nlohmann-json3-dev
+  pkg-config python3-venv zlib1g-dev
 )
 # What other systems are asked for: commands, and modules of pkg-config.
 build_commands=(g++ meson ninja pkg-config python3)
-build_modules=(CLI11 cairo fmt fontconfig hdf5 libcurl libhwy nlohmann_json openblas openssl tomlplusplus
-  zlib)
+build_modules=(
+  CLI11 cairo fmt fontconfig hdf5 libcrypto libcurl libhwy nlohmann_json openblas tomlplusplus zlib
+)
 
 say() { printf '== %s\n' "$*"; }
 
