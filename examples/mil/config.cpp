@@ -3,12 +3,10 @@
 
 #include "examples/mil/nearest.h"
 #include "examples/mil/option_table.h"
+#include "nn/io/file.h"
 #include "tensor/error.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,7 +21,6 @@ namespace {
 
 using milgrad::FilePlace;
 using milgrad::FormatError;
-using milgrad::NotFoundError;
 using nlohmann::json;
 
 /// One `key = value`.
@@ -47,30 +44,15 @@ FilePlace place_of(const std::string& path, const toml::source_region& region) {
   return {path, region.begin.line, region.begin.column};
 }
 
-std::string read_text_file(const std::string& path) {
-  constexpr std::uintmax_t kLargest = 1 << 20;
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) {
-    throw NotFoundError(path, "no such configuration file; expected a TOML file, found nothing");
+std::string read_text(const std::string& path) {
+  constexpr std::size_t kLargest = 1 << 20;
+  const milgrad::io::Bytes bytes = milgrad::io::read_file(path);
+  if (bytes.size() > kLargest) {
+    throw FormatError({path}, fmt::format("too large for a configuration; expected at most {} "
+                                          "bytes, found {}",
+                                          kLargest, bytes.size()));
   }
-  if (std::filesystem::is_directory(status)) {
-    throw NotFoundError(path, "not a configuration file; expected a TOML file, found a folder");
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    throw NotFoundError(path, "cannot be opened; expected a TOML file that may be read, found " +
-                                  std::string("no permission"));
-  }
-  std::string text;
-  char block[4096];
-  while (text.size() <= kLargest && (file.read(block, sizeof block), file.gcount() > 0)) {
-    text.append(block, static_cast<std::size_t>(file.gcount()));
-  }
-  if (text.size() > kLargest) {
-    throw FormatError({path}, "too large for a configuration; expected at most 1 MiB, found more");
-  }
-  return text;
+  return {bytes.begin(), bytes.end()};
 }
 
 /// Dates, times and tables become null.
@@ -204,7 +186,7 @@ void check_section_names(const Sections& sections) {
 }
 
 Sections read_sections(const std::string& path) {
-  const std::string text = read_text_file(path);
+  const std::string text = read_text(path);
   Sections sections;
   try {
     collect(toml::parse(text, path), "", path, sections);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cmath>
 #include <optional>
 
 #include <fmt/format.h>
@@ -160,7 +161,8 @@ json read_text(const OptionValue& value, const std::string& text) {
   if (std::holds_alternative<Integer>(value)) {
     if (const auto number = read_number<std::int64_t>(text)) return *number;
   } else if (std::holds_alternative<Real>(value)) {
-    if (const auto number = read_number<double>(text)) return *number;
+    const auto number = read_number<double>(text);
+    if (number && std::isfinite(*number)) return *number;
   } else if (std::holds_alternative<Switch>(value)) {
     if (text == "true" || text == "1") return true;
     if (text == "false" || text == "0") return false;

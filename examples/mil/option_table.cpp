@@ -27,7 +27,7 @@ void add_common(Table& table, CommonOptions& o) {
                     .in_file = false},
                    {.name = "json",
                     .value = Switch{&o.json},
-                    .help = "results as JSON on standard output, errors as JSON on standard error",
+                    .help = "results as JSON on stdout, errors as JSON on stderr",
                     .group = kRun},
                    {.name = "quiet",
                     .value = Switch{&o.quiet},
