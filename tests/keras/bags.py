@@ -11,13 +11,15 @@ POSITIVE_DIGIT = 1
 
 
 def read_idx(path, header):
-    with gzip.open(path) as file:
-        return np.frombuffer(file.read(), np.uint8, offset=header)
+    """The bytes of an IDX file after its header, packed (path.gz) or not."""
+    packed = path.with_name(path.name + ".gz")
+    content = gzip.decompress(packed.read_bytes()) if packed.is_file() else path.read_bytes()
+    return np.frombuffer(content, np.uint8, offset=header)
 
 
 def real_digits(folder):
-    images = read_idx(folder / "train-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28)
-    return images[:5000], read_idx(folder / "train-labels-idx1-ubyte.gz", 8)[:5000]
+    images = read_idx(folder / "train-images-idx3-ubyte", 16).reshape(-1, 28, 28)
+    return images[:5000], read_idx(folder / "train-labels-idx1-ubyte", 8)[:5000]
 
 
 def made_up_digits(rng, count=2000):
@@ -26,15 +28,14 @@ def made_up_digits(rng, count=2000):
     images = rng.integers(0, 60, (count, 28, 28)).astype(np.uint8)
     for image, label in zip(images, labels):
         row, column = rng.integers(0, 15), rng.integers(0, 18)
-        image[row : row + 2 + label, column : column + 8] = 255 - image[row : row + 2 + label, column : column + 8]
+        image[row : row + 2 + label, column : column + 8] += 190
     return images, labels
 
 
 def digits(rng):
-    folder = Path(os.environ.get("MILGRAD_TEST_DATA", "")) / "mnist"
-    if os.environ.get("MILGRAD_TEST_DATA") and folder.is_dir():
-        return real_digits(folder)
-    return made_up_digits(rng)
+    data = os.environ.get("MILGRAD_TEST_DATA")
+    folder = Path(data or "") / "mnist"
+    return real_digits(folder) if data and folder.is_dir() else made_up_digits(rng)
 
 
 def make_bags(count, bag_size, seed):

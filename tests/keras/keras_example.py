@@ -1,8 +1,8 @@
-"""The attention-MIL example in Keras 3 (https://keras.io/examples/vision/attention_mil_classification/),
-run on JAX for its numbers.
+"""The attention-MIL example in Keras 3 (https://keras.io/examples/vision/attention_mil_classification/).
 
-Called as a program it trains every configuration and writes, for each, one folder that the tests and
-milgrad's driver read. A process of its own, because the float type is a setting of the process.
+Called as a program it trains every configuration on JAX and writes, for each, one folder that the
+tests and milgrad's driver read. A process of its own, because the float type is a setting of the
+process. benchmarks/peers.py uses the model on other backends too.
 """
 
 import argparse
@@ -10,9 +10,8 @@ import json
 import os
 from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "jax"
+os.environ.setdefault("KERAS_BACKEND", "jax")
 
-import jax
 import keras
 import numpy as np
 from keras import layers, ops
@@ -147,6 +146,8 @@ def main():
     parser.add_argument("--continue-from", type=Path, metavar="FOLDER",
                         help="load FOLDER/CONFIGURATION/trained.weights.h5 and train on instead")
     options = parser.parse_args()
+    import jax  # only here: on other backends it need not be installed
+
     jax.config.update("jax_enable_x64", options.float_type == "float64")
     keras.config.set_floatx(options.float_type)
     for name, configuration in CONFIGURATIONS.items():
