@@ -3,6 +3,7 @@
 
 #include "nn/layer.h"
 #include "nn/summary.h"
+#include "nn/trainer.h"
 #include "nn/weights_file.h"
 #include "tensor/tensor.h"
 
@@ -70,6 +71,26 @@ class Model {
                     const SaveWeightsOptions& options = {}) const;
   LoadReport load_weights(const std::filesystem::path& path,
                           const LoadWeightsOptions& options = {});
+
+  /// Sets optimizer, loss and metrics, and which weights are trained from now on. One output only
+  /// (ValueError).
+  void compile(const CompileOptions& options);
+  /// Trains on samples (the leading axis of inputs and labels), in Keras's order of events. Throws
+  /// ValueError before anything is changed: not compiled, no samples, counts that differ, labels
+  /// that do not fit. The logs are named as in Keras: "loss", the metrics, and "val_" + either.
+  History fit(const OneOrMany<Tensor>& inputs, const Tensor& labels,
+              const FitOptions& options = {});
+  /// Loss (penalties included) and metrics, in that order.
+  Logs evaluate(const OneOrMany<Tensor>& inputs, const Tensor& labels,
+                const EvaluateOptions& options = {});
+  /// The outputs of all samples, computed batch by batch; needs no compile().
+  OneOrMany<Tensor> predict(const OneOrMany<Tensor>& inputs,
+                            const PredictOptions& options = {}) const;
+  /// One step on these samples; their loss before it and metrics.
+  Logs train_on_batch(const OneOrMany<Tensor>& inputs, const Tensor& labels,
+                      const TrainOnBatchOptions& options = {});
+  /// Throws ValueError before compile().
+  Optimizer& optimizer() const;
 
   /// The state that compile() made, shared by all copies; null before.
   const std::shared_ptr<TrainerState>& trainer() const;

@@ -1,0 +1,58 @@
+// Ensemble: models of one kind, trained with seeds of their own, whose predictions are averaged.
+#pragma once
+
+#include "nn/model.h"
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace milgrad::nn {
+
+struct EnsembleOptions {
+  /// Member i is built, and its training shuffled, with seeds derived from derive_seed(seed, i).
+  std::uint64_t seed = 0;
+};
+
+class Ensemble {
+ public:
+  /// Makes member i, compiled if it is to be trained.
+  using Factory = std::function<Model(int member)>;
+  /// The options with which member i is trained; callbacks must be its own.
+  using MemberFitOptions = std::function<FitOptions(int member)>;
+  /// Called before member i is trained and, with i = members, at the end.
+  using Progress = std::function<void(int member, int members)>;
+
+  /// Calls the factory once per member. Throws ValueError for less than one.
+  Ensemble(int members, const Factory& factory, const EnsembleOptions& options = {});
+
+  int size() const { return static_cast<int>(members_.size()); }
+  Model& operator[](int member) { return members_.at(static_cast<std::size_t>(member)); }
+  const Model& operator[](int member) const {
+    return members_.at(static_cast<std::size_t>(member));
+  }
+
+  /// Trains one member after the other; stops behind one that was interrupted. Where the options
+  /// give no shuffle_seed, each member gets its own.
+  std::vector<History> fit(const OneOrMany<Tensor>& inputs, const Tensor& labels,
+                           const MemberFitOptions& options, const Progress& progress = {});
+
+  /// The mean over the members of each output.
+  OneOrMany<Tensor> predict(const OneOrMany<Tensor>& inputs,
+                            const PredictOptions& options = {}) const;
+  /// The mean over the members of each member's loss and metrics.
+  Logs evaluate(const OneOrMany<Tensor>& inputs, const Tensor& labels,
+                const EvaluateOptions& options = {}) const;
+
+  /// An ensemble of models made from the members, such as those that give the attention weights:
+  /// ensemble.transform([](const Model& m) { return Model(m.input(), ...); }).
+  Ensemble transform(const std::function<Model(const Model& member)>& make) const;
+
+ private:
+  explicit Ensemble(std::vector<Model> members, std::uint64_t seed);
+
+  std::vector<Model> members_;
+  std::uint64_t seed_;
+};
+
+}  // namespace milgrad::nn

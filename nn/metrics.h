@@ -1,0 +1,5 @@
+// All metrics.
+#pragma once
+
+#include "nn/metrics/accuracy.h"  // IWYU pragma: export
+#include "nn/metrics/mean.h"      // IWYU pragma: export

@@ -1,0 +1,90 @@
+// The options of compile, fit, evaluate and predict, which are members of Model.
+#pragma once
+
+#include "nn/callbacks/callback.h"
+#include "nn/class_weights.h"
+#include "nn/logs.h"
+#include "nn/losses.h"
+#include "nn/metrics/metric.h"
+#include "nn/one_or_many.h"
+#include "nn/optimizers/optimizer.h"
+#include "tensor/tensor.h"
+
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <optional>
+#include <vector>
+
+namespace milgrad::nn {
+
+struct CompileOptions {
+  Choice<Optimizer> optimizer = "adam";
+  Loss loss;
+  /// Not weighted by sample or class weights.
+  std::vector<Choice<Metric>> metrics = {};
+};
+
+/// Inputs and labels that are not trained on.
+struct ValidationData {
+  OneOrMany<Tensor> inputs;
+  Tensor labels;
+};
+
+/// Where texts and progress go, and who watches.
+struct FitOptions {
+  /// Number of the last epoch, counted from 1.
+  int epochs = 1;
+  /// Samples per step; the last batch of an epoch may be smaller.
+  std::int64_t batch_size = 32;
+  /// Epochs done before, so that a training can go on.
+  int initial_epoch = 0;
+  /// Evaluated, unweighted, at the end of the epochs that validation_freq divides.
+  std::optional<ValidationData> validation_data = {};
+  /// batch_size unless given.
+  std::optional<std::int64_t> validation_batch_size = {};
+  int validation_freq = 1;
+  /// Weigh the samples of the training loss by class; a missing class counts 1.
+  ClassWeights class_weight = {};
+  /// A weight per sample, [n]; not together with class_weight.
+  Tensor sample_weight = {};
+  Callbacks callbacks = {};
+  /// 0: silent, 1: progress line, 2: one line per epoch.
+  int verbose = 1;
+  bool shuffle = true;
+  /// Epoch e goes through the samples in the order shuffled_order(n, derive_seed(seed, e)).
+  /// next_seed() unless given.
+  std::optional<std::uint64_t> shuffle_seed = {};
+  /// Asked after every batch; true ends the training at once: no validation and no on_epoch_end,
+  /// but on_train_end, so that the best weights are restored. The history says so.
+  std::function<bool()> interrupted = {};
+  /// Standard output unless given.
+  std::ostream* output = nullptr;
+};
+
+struct EvaluateOptions {
+  std::int64_t batch_size = 32;
+  /// A weight per sample, [n].
+  Tensor sample_weight = {};
+  Callbacks callbacks = {};
+  int verbose = 0;
+  std::ostream* output = nullptr;
+};
+
+struct PredictOptions {
+  std::int64_t batch_size = 32;
+  Callbacks callbacks = {};
+  int verbose = 0;
+  std::ostream* output = nullptr;
+};
+
+struct TrainOnBatchOptions {
+  Tensor sample_weight = {};
+  ClassWeights class_weight = {};
+};
+
+/// 0 .. n - 1 in an order drawn uniformly (Fisher and Yates) from the counter-based numbers of
+/// `seed`; int64 [n].
+Tensor shuffled_order(std::int64_t n, std::uint64_t seed);
+
+}  // namespace milgrad::nn
