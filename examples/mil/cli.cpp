@@ -1,7 +1,6 @@
 // The command line, read with CLI11; values, ranges and texts come from the table of options.
 #include "examples/mil/cli.h"
 
-#include "examples/mil/config.h"
 #include "examples/mil/errors.h"
 #include "examples/mil/help.h"
 #include "examples/mil/nearest.h"
@@ -75,15 +74,6 @@ std::unique_ptr<Parser> make_parser() {
   return parser;
 }
 
-std::vector<std::string> flags_of(Command command) {
-  std::vector<std::string> flags = {"--help"};
-  for (const Option& option : options_of(command)) {
-    flags.push_back(flag_name(option));
-    if (std::holds_alternative<Switch>(option.value)) flags.push_back("--no-" + option.name);
-  }
-  return flags;
-}
-
 /// "mil", "mil data" or "mil train": how far the arguments named commands.
 std::string path_of(const CLI::App& app) {
   const std::string name = app.get_name();
@@ -134,113 +124,20 @@ void check_remaining(Parser& parser, const CLI::App& app) {
     const bool names_command = branch == nullptr && !left.front().starts_with('-');
     if (names_command) fail_unknown_command(app, left.front());
     std::vector<std::string> flags = {"--help", "--version"};
-    if (branch != nullptr) flags = flags_of(branch->command);
+    if (branch != nullptr) flags = flag_names(branch->command);
     fail_unknown_argument(path_of(app), left.front(), flags);
   }
   for (const CLI::App* below : app.get_subcommands()) check_remaining(parser, *below);
 }
 
-void set_from_text(const Option& option, const std::string& text, const std::string& place,
-                   Source source, Origins& origins) {
-  const nlohmann::json value = read_text(option.value, text);
-  if (!assign(option.value, value)) {
-    throw UsageError(fmt::format("{}: bad value; expected {}, found {}", place,
-                                 expected(option.value), show(value)),
-                     suggestion(option.value, text));
-  }
-  origins[option.name] = {source, place};
-}
-
-const std::string* find_variable(const Environment& environment, const Option& option) {
-  const auto found = environment.find(environment_name(option));
-  // An empty variable counts as unset.
-  return found == environment.end() || found->second.empty() ? nullptr : &found->second;
-}
-
-void apply_environment(const Environment& environment, Command& command) {
-  for (const Option& option : options_of(command)) {
-    if (const std::string* text = find_variable(environment, option)) {
-      set_from_text(option, *text, environment_name(option), Source::environment,
-                    common_options(command).origins);
-    }
-  }
-}
-
-void apply_flags(Branch& branch) {
+std::vector<GivenFlag> given_flags(Branch& branch) {
+  std::vector<GivenFlag> flags;
   const std::vector<Option> options = options_of(branch.command);
   for (std::size_t i = 0; i < options.size(); ++i) {
-    if (branch.given[i]->count() == 0) continue;
-    const std::string text = branch.given[i]->results().back();
-    const std::string flag = flag_name(options[i]);
-    const auto flags = flags_of(branch.command);
-    const bool is_flag = std::find(flags.begin(), flags.end(), text) != flags.end();
-    if (is_flag) {
-      throw UsageError(fmt::format("{}: no value; expected {}, found the next flag, {}", flag,
-                                   expected(options[i].value), text));
-    }
-    set_from_text(options[i], text, flag, Source::flag, common_options(branch.command).origins);
+    const CLI::Option& given = *branch.given[i];
+    if (given.count() > 0) flags.push_back({options[i].name, given.results().back()});
   }
-}
-
-const Option& find_option(const std::vector<Option>& options, std::string_view name) {
-  return *std::find_if(options.begin(), options.end(),
-                       [&](const Option& option) { return option.name == name; });
-}
-
-/// The file that the flags, or else the environment, name; "" for none.
-std::string config_path(Branch& branch, const Environment& environment) {
-  const std::vector<Option> options = options_of(branch.command);
-  const Option& config = find_option(options, "config");
-  const CLI::Option* given = branch.given[static_cast<std::size_t>(&config - options.data())];
-  if (given->count() > 0) return given->results().back();
-  const std::string* variable = find_variable(environment, config);
-  return variable == nullptr ? std::string() : *variable;
-}
-
-/// Of two options that exclude each other the one from the stronger source counts.
-void settle(Command& command, std::string_view first, std::string_view second) {
-  Origins& origins = common_options(command).origins;
-  const auto a = origins.find(first);
-  const auto b = origins.find(second);
-  if (a == origins.end() || b == origins.end()) return;
-  if (a->second.source == b->second.source) {
-    throw UsageError(fmt::format("{} and {} exclude each other; expected one, found both",
-                                 a->second.place, b->second.place));
-  }
-  const auto weaker = a->second.source < b->second.source ? a : b;
-  Command defaults = default_of(command);
-  copy_value(find_option(options_of(defaults), weaker->first).value,
-             find_option(options_of(command), weaker->first).value);
-  origins.erase(weaker);
-}
-
-void check_required(Command& command) {
-  const Origins& origins = common_options(command).origins;
-  for (const Option& option : options_of(command)) {
-    if (!option.required || origins.contains(option.name)) continue;
-    const CommandDescription about = describe(command);
-    throw UsageError(fmt::format("mil {}: {} is missing; expected {}, found nothing", about.name,
-                                 flag_name(option), option.help),
-                     fmt::format("for example {}", about.examples.front()));
-  }
-}
-
-/// Variables that begin with MIL_ and look like a mistyped option.
-std::vector<std::string> environment_warnings(const Environment& environment) {
-  std::vector<std::string> known;
-  for (Command& command : every_command()) {
-    for (const Option& option : options_of(command)) known.push_back(environment_name(option));
-  }
-  std::vector<std::string> warnings;
-  for (auto i = environment.lower_bound("MIL_"); i != environment.end(); ++i) {
-    if (!i->first.starts_with("MIL_")) break;
-    if (std::find(known.begin(), known.end(), i->first) != known.end()) continue;
-    const std::string near = nearest(i->first, known);
-    if (near.empty()) continue;
-    warnings.push_back(
-        fmt::format("the variable {} is not known and not used; did you mean {}?", i->first, near));
-  }
-  return warnings;
+  return flags;
 }
 
 std::string help_for(Parser& parser, const CLI::App& app) {
@@ -301,13 +198,7 @@ Invocation parse(const std::vector<std::string>& arguments, const Environment& e
   const CLI::App& app = innermost(parser->app);
   Branch* branch = branch_of(*parser, app);
   if (branch == nullptr) fail_incomplete(app);
-  const std::string file = config_path(*branch, environment);
-  if (!file.empty()) apply_config(file, branch->command);
-  apply_environment(environment, branch->command);
-  apply_flags(*branch);
-  settle(branch->command, "data", "dataset");
-  settle(branch->command, "quiet", "verbose");
-  check_required(branch->command);
+  resolve(branch->command, given_flags(*branch), environment);
   invocation.warnings = environment_warnings(environment);
   invocation.command = std::move(branch->command);
   return invocation;

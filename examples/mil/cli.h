@@ -3,15 +3,13 @@
 #pragma once
 
 #include "examples/mil/options.h"
+#include "examples/mil/resolve.h"
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace mil {
-
-using Environment = std::map<std::string, std::string>;
 
 /// What the user asked for: a command, or a text (help, version) to print and be done.
 struct Invocation {

@@ -3,6 +3,7 @@
 
 #include "tensor/error.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -91,7 +92,11 @@ void Console::error(const Diagnostic& diagnostic) {
 void Console::progress(std::string_view line) {
   if (!settings_.animate || settings_.quiet) return;
   // A line that wraps could not be erased again.
-  const std::string shown = printable(line).substr(0, terminal_width(settings_.messages) - 1);
+  std::string shown = printable(line);
+  std::size_t length = std::min(shown.size(), terminal_width(settings_.messages) - 1);
+  // Not in the middle of a UTF-8 character.
+  while (length > 0 && length < shown.size() && (shown[length] & 0xc0) == 0x80) --length;
+  shown.resize(length);
   fmt::print(settings_.messages, "{}{}", kEraseLine, shown);
   std::fflush(settings_.messages);
   progress_shown_ = true;

@@ -31,6 +31,9 @@ CommandDescription describe(const Command& command);
 /// The command's options; each points into `command`.
 std::vector<Option> options_of(Command& command);
 
+/// All flags of the command: --help, --epochs, --gated, --no-gated, ...
+std::vector<std::string> flag_names(Command command);
+
 const CommonOptions& common_options(const Command& command);
 CommonOptions& common_options(Command& command);
 

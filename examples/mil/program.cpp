@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <new>
 #include <optional>
 
 #include <fmt/format.h>
@@ -67,10 +68,12 @@ int run_program(const std::vector<std::string>& arguments, const Environment& en
     console->error(diagnostic);
     return static_cast<int>(diagnostic.code);
   }
-} catch (...) {
+} catch (const std::bad_alloc&) {
   // Not even the message fitted into memory.
   std::fputs("mil: error: out of memory\n", stderr);
   return static_cast<int>(ExitCode::no_memory);
+} catch (...) {
+  report_and_exit();
 }
 
 void report_and_exit() noexcept {
