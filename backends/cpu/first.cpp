@@ -4,31 +4,6 @@
 #include <cmath>
 #include <cstring>
 namespace milgrad::cpu {
-void neg(const Call& c) {
-  visit_floating(c.out().dtype, [&]<class T>() {
-    for (std::int64_t i = 0; i < c.out().numel; ++i) c.out().as<T>()[i] = -c.in(0).as<T>()[i];
-  });
-}
-void exp(const Call& c) {
-  visit_floating(c.out().dtype, [&]<class T>() {
-    for (std::int64_t i = 0; i < c.out().numel; ++i)
-      c.out().as<T>()[i] = std::exp(c.in(0).as<T>()[i]);
-  });
-}
-void add(const Call& c) {
-  visit_dtype(c.out().dtype, [&]<class T>() {
-    BroadcastIndex a(c.in(0).shape, c.out().shape), b(c.in(1).shape, c.out().shape);
-    for (std::int64_t i = 0; i < c.out().numel; ++i)
-      c.out().as<T>()[i] = T(c.in(0).as<T>()[a(i)] + c.in(1).as<T>()[b(i)]);
-  });
-}
-void mul(const Call& c) {
-  visit_dtype(c.out().dtype, [&]<class T>() {
-    BroadcastIndex a(c.in(0).shape, c.out().shape), b(c.in(1).shape, c.out().shape);
-    for (std::int64_t i = 0; i < c.out().numel; ++i)
-      c.out().as<T>()[i] = T(c.in(0).as<T>()[a(i)] * c.in(1).as<T>()[b(i)]);
-  });
-}
 void broadcast_like(const Call& c) {
   visit_dtype(c.out().dtype, [&]<class T>() {
     BroadcastIndex a(c.in(0).shape, c.out().shape);

@@ -1,102 +1,66 @@
-// Definitions of the elementwise operations: broadcasting, gradient rules, samples.
-#include "tensor/ops/definitions.h"
+// Shape rules and bad samples of the elementwise operations.
+#include "tensor/ops/elementwise.h"
 
 namespace milgrad {
 namespace {
 
-using Domain = SampleInput::Domain;
-
-std::vector<Spec> infer_unary(const InferArgs& args) {
+std::vector<Spec> infer_unary(const InferArgs& args, DTypes dtypes) {
   expect_inputs(args, 1);
-  expect_dtype(args, 0, kFloating);
+  expect_dtype(args, 0, dtypes);
   return {args.inputs[0]};
 }
 
-std::vector<Spec> infer_binary(const InferArgs& args) {
+std::vector<Spec> infer_binary(const InferArgs& args, DTypes dtypes) {
   expect_inputs(args, 2);
-  expect_same_dtype(args, kNumeric);
+  expect_same_dtype(args, dtypes);
   return {{broadcast_shapes(args.op, args.shape(0), args.shape(1)), args.dtype(0)}};
 }
 
-template <Domain domain>
-std::vector<Sample> unary_samples() {
-  return {{.inputs = {{{2, 3}, domain}}}, {.inputs = {{{1, 5}, domain}}}};
+}  // namespace
+
+std::vector<Spec> infer_unary_floating(const InferArgs& args) {
+  return infer_unary(args, kFloating);
 }
-std::vector<BadSample> unary_bad_samples() {
-  return {{{{Shape{2}, DType::boolean}}, NoAttrs{}, "expected float32, float64"}};
+std::vector<Spec> infer_unary_signed(const InferArgs& args) { return infer_unary(args, kSigned); }
+std::vector<Spec> infer_unary_numeric(const InferArgs& args) { return infer_unary(args, kNumeric); }
+std::vector<Spec> infer_unary_boolean(const InferArgs& args) { return infer_unary(args, kBoolean); }
+
+std::vector<Spec> infer_binary_floating(const InferArgs& args) {
+  return infer_binary(args, kFloating);
 }
-template <Domain domain>
-std::vector<Sample> binary_samples() {
-  return {{.inputs = {{{2, 3}, domain}, {{2, 3}, domain}}},
-          {.inputs = {{{2, 1, 4}, domain}, {{3, 1}, domain}}},
-          {.inputs = {{{}, domain}, {{3}, domain}}}};
+std::vector<Spec> infer_binary_numeric(const InferArgs& args) {
+  return infer_binary(args, kNumeric);
+}
+std::vector<Spec> infer_binary_boolean(const InferArgs& args) {
+  return infer_binary(args, kBoolean);
+}
+
+std::vector<BadSample> floating_bad_samples() {
+  return {{{{Shape{2, 3}, DType::int32}},
+           NoAttrs{},
+           "input 0 is int32 (2, 3); expected float32, float64"}};
+}
+std::vector<BadSample> numeric_bad_samples() {
+  return {{{{Shape{2}, DType::boolean}}, NoAttrs{}, "input 0 is bool (2,); expected float32"}};
+}
+std::vector<BadSample> boolean_bad_samples() {
+  return {{{{Shape{2}, DType::float32}}, NoAttrs{}, "input 0 is float32 (2,); expected bool"}};
 }
 std::vector<BadSample> binary_bad_samples() {
   return {{{{Shape{2, 3}, DType::float32}, {Shape{4}, DType::float32}},
            NoAttrs{},
            "shapes (2, 3) and (4,) do not broadcast"},
-          {{{Shape{2}, DType::float32}, {Shape{2}, DType::float64}},
+          {{{Shape{2}, DType::float32}, {Shape{3, 2}, DType::float64}},
            NoAttrs{},
-           "dtypes are never promoted"}};
+           "input 1 is float64 (3, 2) but input 0 is float32 (2,)"}};
 }
-
-}  // namespace
-
-constinit const OpDef op_neg{
-    .name = "neg",
-    .doc = "-x",
-    .dtypes = kFloating,
-    .infer = infer_unary,
-    .vjp = differentiable([](const VjpArgs& v) { return Tensors{neg(v.g())}; }),
-    .saves = kSavesNothing,
-    .samples = unary_samples<Domain::normal>,
-    .bad_samples = unary_bad_samples,
-    .cost = streaming_cost<1>,
-};
-Tensor neg(const Tensor& x) { return apply_one(Op::neg, NoAttrs{}, {x}); }
-
-constinit const OpDef op_exp{
-    .name = "exp",
-    .doc = "e to the power x",
-    .dtypes = kFloating,
-    .infer = infer_unary,
-    .vjp = differentiable([](const VjpArgs& v) { return Tensors{mul(v.g(), v.out())}; }),
-    .saves = saves_output(),
-    .samples = unary_samples<Domain::normal>,
-    .bad_samples = unary_bad_samples,
-    .cost = streaming_cost<20>,
-};
-Tensor exp(const Tensor& x) { return apply_one(Op::exp, NoAttrs{}, {x}); }
-
-constinit const OpDef op_add{
-    .name = "add",
-    .doc = "a + b",
-    .dtypes = kNumeric,
-    .infer = infer_binary,
-    .vjp = differentiable([](const VjpArgs& v) {
-      return Tensors{v.g(), v.g()};
-    }),
-    .saves = kSavesNothing,
-    .samples = binary_samples<Domain::normal>,
-    .bad_samples = binary_bad_samples,
-    .cost = streaming_cost<1>,
-};
-Tensor add(const Tensor& a, const Tensor& b) { return apply_one(Op::add, NoAttrs{}, {a, b}); }
-
-constinit const OpDef op_mul{
-    .name = "mul",
-    .doc = "a * b",
-    .dtypes = kNumeric,
-    .infer = infer_binary,
-    .vjp = differentiable([](const VjpArgs& v) {
-      return Tensors{v.needs(0) ? mul(v.g(), v.in(1)) : Tensor(),
-                     v.needs(1) ? mul(v.g(), v.in(0)) : Tensor()};
-    }),
-    .saves = saves_input(0) | saves_input(1),
-    .samples = binary_samples<Domain::normal>,
-    .bad_samples = binary_bad_samples,
-    .cost = streaming_cost<1>,
-};
-Tensor mul(const Tensor& a, const Tensor& b) { return apply_one(Op::mul, NoAttrs{}, {a, b}); }
+std::vector<BadSample> binary_boolean_bad_samples() {
+  return {{{{Shape{2, 3}, DType::boolean}, {Shape{4}, DType::boolean}},
+           NoAttrs{},
+           "shapes (2, 3) and (4,) do not broadcast"},
+          {{{Shape{2}, DType::float32}, {Shape{2}, DType::float32}},
+           NoAttrs{},
+           "input 0 is float32 (2,); expected bool"}};
+}
 
 }  // namespace milgrad
