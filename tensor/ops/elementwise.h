@@ -83,6 +83,7 @@ constexpr OpDef binary(const BinaryOp& op) {
 }
 
 /// The gradient of something that is constant almost everywhere: zero.
-inline constexpr Vjp kZeroGradient = {[](const VjpArgs&) { return Tensors{Tensor()}; }, nullptr, 0};
+inline constexpr Vjp kZeroGradient =
+    differentiable([](const VjpArgs&) { return Tensors{Tensor()}; });
 
 }  // namespace milgrad

@@ -21,11 +21,11 @@ Tensors pow_vjp(const VjpArgs& v) {
   return {da, db};
 }
 
-// The share of the gradient that goes to a: 1 where it wins, 0 where it loses, a half at a tie.
-Tensors shared_at_ties(const Tensor& g, const Tensor& wins, const Tensor& wins_or_ties) {
-  const Tensor share = 0.5 * (cast(wins, g.dtype()) + cast(wins_or_ties, g.dtype()));
-  const Tensor da = g * share;
-  return {da, g - da};
+// The gradient goes to the one that wins; at a tie each gets half.
+Tensors shared_at_ties(const VjpArgs& v, const Tensor& a_wins) {
+  const Tensor zero = scalar(0, v.g().dtype());
+  const Tensor da = where(a_wins, v.g(), where(equal(v.in(0), v.in(1)), 0.5 * v.g(), zero));
+  return {da, v.g() - da};
 }
 
 }  // namespace
@@ -90,9 +90,8 @@ Tensor pow(const Tensor& a, const Tensor& b) { return apply_one(Op::pow, NoAttrs
 constinit const OpDef op_maximum = binary({
     .name = "maximum",
     .doc = "the larger of a and b; equal ones share the gradient",
-    .vjp = differentiable([](const VjpArgs& v) {
-      return shared_at_ties(v.g(), greater(v.in(0), v.in(1)), greater_equal(v.in(0), v.in(1)));
-    }),
+    .vjp = differentiable(
+        [](const VjpArgs& v) { return shared_at_ties(v, greater(v.in(0), v.in(1))); }),
     .saves = kSavesAllInputs,
 });
 Tensor maximum(const Tensor& a, const Tensor& b) {
@@ -102,9 +101,8 @@ Tensor maximum(const Tensor& a, const Tensor& b) {
 constinit const OpDef op_minimum = binary({
     .name = "minimum",
     .doc = "the smaller of a and b; equal ones share the gradient",
-    .vjp = differentiable([](const VjpArgs& v) {
-      return shared_at_ties(v.g(), less(v.in(0), v.in(1)), less_equal(v.in(0), v.in(1)));
-    }),
+    .vjp =
+        differentiable([](const VjpArgs& v) { return shared_at_ties(v, less(v.in(0), v.in(1))); }),
     .saves = kSavesAllInputs,
 });
 Tensor minimum(const Tensor& a, const Tensor& b) {
