@@ -512,14 +512,15 @@ TEST_CASE("mil program: info shows the machine, as text and as JSON") {
   const auto text = mil_program({"info"}, {{"OPENBLAS_CORETYPE", std::nullopt}});
   CHECK(text.exit_code == 0);
   CHECK(text.err == "");
-  for (const char* name : {"mil ", "compiler ", "backends ", "processor ", "features ", "threads ",
-                           "SIMD target ", "OpenBLAS ", "HDF5 "}) {
+  for (const char* name : {"mil ", "compiler ", "cpu ", "cuda ", "processor ", "features ",
+                           "threads ", "SIMD target ", "OpenBLAS ", "HDF5 "}) {
     CHECK(("\n" + text.out).find("\n" + std::string(name)) != std::string::npos);
   }
   CHECK(text.out.find('\x1b') == std::string::npos);
   const auto info = mil_program({"info", "--json"}, {{"OPENBLAS_CORETYPE", "Haswell"}});
   CHECK(info.exit_code == 0);
   const nlohmann::json facts = nlohmann::json::parse(info.out);
+  CHECK(facts["backends"]["cpu"]["available"] == true);
   CHECK(facts["openblas"]["coretype_variable"] == "Haswell");
   const auto features = facts["cpu"]["features"].get<std::vector<std::string>>();
   const bool avx512 = std::find(features.begin(), features.end(), "avx512f") != features.end();

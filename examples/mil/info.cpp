@@ -22,7 +22,10 @@ ExitCode run_command(const InfoOptions&, Console& console) {
   };
   print("mil", facts.version);
   print("compiler", facts.compiler);
-  print("backends", fmt::format("{}", fmt::join(facts.backends, ", ")));
+  for (const BackendFact& backend : facts.backends) {
+    print(backend.name, fmt::format("{}{}{}", backend.available ? "available" : "not available",
+                                    backend.reason.empty() ? "" : ": ", backend.reason));
+  }
   print("processor", facts.cpu_model);
   print("features", fmt::format("{}", fmt::join(facts.cpu_features, " ")));
   print("threads", fmt::format("{}", facts.processors));

@@ -1,6 +1,8 @@
 // Asking the processor and the libraries.
 #include "examples/mil/system_facts.h"
 
+#include "backends/availability.h"
+
 #include <algorithm>
 #include <bit>
 #include <cstdint>
@@ -17,6 +19,8 @@
 
 namespace mil {
 namespace {
+
+using nlohmann::json;
 
 std::string cpu_model() {
   std::ifstream cpuinfo("/proc/cpuinfo");
@@ -53,6 +57,11 @@ std::string simd_target() {
   return hwy::TargetName(static_cast<std::int64_t>(targets & (~targets + 1)));
 }
 
+BackendFact backend_fact(const std::string& name, milgrad::Device device) {
+  const milgrad::Availability availability = milgrad::availability(device);
+  return {name, availability.available, availability.reason};
+}
+
 /// "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..." has the version as its second word.
 std::string openblas_version() {
   std::istringstream words(openblas_get_config());
@@ -76,7 +85,8 @@ SystemFacts system_facts() {
   const char* core_variable = std::getenv("OPENBLAS_CORETYPE");
   return {.version = MILGRAD_VERSION,
           .compiler = "g++ " __VERSION__,
-          .backends = {"cpu"},
+          .backends = {backend_fact("cpu", milgrad::Device::cpu()),
+                       backend_fact("cuda", milgrad::Device::cuda())},
           .cpu_model = cpu_model(),
           .cpu_features = cpu_features(),
           .processors = static_cast<int>(std::thread::hardware_concurrency()),
@@ -87,10 +97,14 @@ SystemFacts system_facts() {
           .hdf5_version = hdf5_version()};
 }
 
-nlohmann::json to_json(const SystemFacts& facts) {
+json to_json(const SystemFacts& facts) {
+  json backends = json::object();
+  for (const BackendFact& backend : facts.backends) {
+    backends[backend.name] = {{"available", backend.available}, {"reason", backend.reason}};
+  }
   return {{"version", facts.version},
           {"compiler", facts.compiler},
-          {"backends", facts.backends},
+          {"backends", backends},
           {"cpu",
            {{"model", facts.cpu_model},
             {"features", facts.cpu_features},

@@ -9,10 +9,16 @@
 
 namespace mil {
 
+struct BackendFact {
+  std::string name;
+  bool available = false;
+  std::string reason;  ///< why not, or the device's name
+};
+
 struct SystemFacts {
   std::string version;
   std::string compiler;
-  std::vector<std::string> backends;
+  std::vector<BackendFact> backends;
   std::string cpu_model;
   std::vector<std::string> cpu_features;  ///< of those that matter here
   int processors = 0;                     ///< that this process may use
