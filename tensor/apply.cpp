@@ -59,8 +59,9 @@ void run_kernel(Op op, const OpDef& def, const Attrs& attrs, std::span<const Ten
 Tensors compute(Op op, const OpDef& def, const Attrs& attrs, std::span<const Tensor> inputs,
                 std::span<const Spec> input_specs, std::span<const Spec> output_specs) {
   Tensors outputs;
-  if (def.alias != nullptr) {
-    outputs.push_back(Tensor::alias(inputs[0], output_specs[0], def.alias(input_specs[0], attrs)));
+  const std::size_t offset = def.alias != nullptr ? def.alias(input_specs[0], attrs) : kNoAlias;
+  if (offset != kNoAlias) {
+    outputs.push_back(Tensor::alias(inputs[0], output_specs[0], offset));
     return outputs;
   }
   const Device device = inputs.empty() ? Device::cpu() : inputs[0].device();

@@ -42,11 +42,16 @@ struct Print {
     return fmt::format("classes={}, dtype={}", a.classes, name_of(a.dtype));
   }
   std::string operator()(const NumberAttrs& a) const { return fmt::format("{}, {}", a.a, a.b); }
+  std::string operator()(const RandomAttrs& a) const {
+    return fmt::format("shape={}, dtype={}, {}, {}", a.shape.to_string(), name_of(a.dtype), a.a,
+                       a.b);
+  }
   std::string operator()(const SgdAttrs& a) const {
     return fmt::format("momentum={}, nesterov={}", a.momentum, yes_no(a.nesterov));
   }
   std::string operator()(const AdamAttrs& a) const {
-    return fmt::format("beta_1={}, beta_2={}, epsilon={}", a.beta_1, a.beta_2, a.epsilon);
+    return fmt::format("beta_1={}, beta_2={}, epsilon={}{}", a.beta_1, a.beta_2, a.epsilon,
+                       a.float32_step_size ? ", float32_step_size=true" : "");
   }
   std::string operator()(const CustomAttrs&) const { return "custom"; }
 };

@@ -5,6 +5,7 @@
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 
+#include <limits>
 #include <memory>
 #include <variant>
 
@@ -65,7 +66,7 @@ struct DTypeAttrs {
 
 /// x[start:stop:step] on one axis; stop == kToEnd keeps everything behind start.
 struct SliceAttrs {
-  static constexpr Dim kToEnd = -1;
+  static constexpr Dim kToEnd = std::numeric_limits<Dim>::max();
   int axis = 0;
   Dim start = 0;
   Dim stop = kToEnd;
@@ -95,6 +96,15 @@ struct NumberAttrs {
   bool operator==(const NumberAttrs&) const = default;
 };
 
+/// A shape and a dtype given by the user, and the two numbers of a distribution.
+struct RandomAttrs {
+  Shape shape;
+  DType dtype = DType::float32;
+  double a = 0;
+  double b = 1;
+  bool operator==(const RandomAttrs&) const = default;
+};
+
 /// SGD (Keras): momentum in [0, 1); nesterov looks ahead.
 struct SgdAttrs {
   double momentum = 0;
@@ -102,11 +112,13 @@ struct SgdAttrs {
   bool operator==(const SgdAttrs&) const = default;
 };
 
-/// Adam (Keras): decay rates, epsilon outside of the square root.
+/// Adam (Keras): decay rates, epsilon outside of the square root. The step size is computed in
+/// double, or with float32_step_size by the float32 operations that Keras uses for it.
 struct AdamAttrs {
   double beta_1 = 0.9;
   double beta_2 = 0.999;
   double epsilon = 1e-7;
+  bool float32_step_size = false;
   bool operator==(const AdamAttrs&) const = default;
 };
 
@@ -117,8 +129,8 @@ struct CustomAttrs {
 };
 
 using Attrs = std::variant<NoAttrs, AxisAttrs, ReduceAttrs, AxesAttrs, MatmulAttrs, ShapeAttrs,
-                           CreateAttrs, DTypeAttrs, SliceAttrs, PadAttrs, OneHotAttrs, NumberAttrs,
-                           SgdAttrs, AdamAttrs, CustomAttrs>;
+                           CreateAttrs, RandomAttrs, DTypeAttrs, SliceAttrs, PadAttrs, OneHotAttrs,
+                           NumberAttrs, SgdAttrs, AdamAttrs, CustomAttrs>;
 
 /// "axis=1", "transpose_a=true": the attributes as a graph prints them; "" for none.
 std::string to_string(const Attrs& attrs);

@@ -131,6 +131,8 @@ struct Cost {
 using CostRule = Cost (*)(std::span<const Spec> inputs, std::span<const Spec> outputs,
                           const Attrs&);
 
+inline constexpr std::size_t kNoAlias = ~std::size_t{0};
+
 struct OpDef {
   Required<const char*> name;  // as in ops.def
   Required<const char*> doc;   // one line
@@ -147,8 +149,8 @@ struct OpDef {
   std::uint64_t shape_only = 0;
   /// Inputs that the operation overwrites; it then has effects and is never removed or merged.
   std::uint64_t mutates = 0;
-  /// Where the single output aliases input 0: its byte offset. The kernel still exists, for
-  /// programs that copy.
+  /// Where the single output aliases input 0: its byte offset, or kNoAlias if these attributes
+  /// need a copy. The kernel still exists, for programs that copy.
   std::size_t (*alias)(const Spec& input, const Attrs&) = nullptr;
   /// The output may overwrite input 0 when nothing else reads it.
   bool in_place = false;

@@ -5,6 +5,9 @@
 #include "tensor/attrs.h"
 #include "tensor/tensor.h"
 
+#include <initializer_list>
+#include <span>
+
 namespace milgrad {
 
 class Variable;
@@ -116,10 +119,67 @@ Tensor matmul(const Tensor& a, const Tensor& b, MatmulAttrs flags = {});
 // ---- shapes
 /// The same elements in memory of their own, such as a snapshot of a variable.
 Tensor copy(const Tensor& x);
+/// The same elements, row-major, in another shape; one size may be -1: whatever is left.
+Tensor reshape(const Tensor& x, const Shape& shape);
+/// x in the shape of `like`, whose elements are not read.
+Tensor reshape_like(const Tensor& x, const Tensor& like);
+/// Merges the axes first_axis..last_axis into one; by default all but the leading one. A tensor
+/// [n] becomes [n, 1].
+Tensor flatten(const Tensor& x, int first_axis = 1, int last_axis = -1);
+/// Axis i of the result is axis axes[i] of x; without axes their order is reversed.
+Tensor transpose(const Tensor& x, const Axes& axes);
+Tensor transpose(const Tensor& x);
 /// Inserts axes of size 1 at these positions of the result.
 Tensor expand_dims(const Tensor& x, Axes axes);
+/// Removes these axes, which must have size 1; without axes all that have.
+Tensor squeeze(const Tensor& x, const Axes& axes);
+Tensor squeeze(const Tensor& x);
+/// x repeated along axes of size 1, with NumPy's rule, to a shape.
+Tensor broadcast_to(const Tensor& x, const Shape& shape);
 /// x broadcast to the shape of `like`, whose elements are not read.
 Tensor broadcast_like(const Tensor& x, const Tensor& like);
+/// Reverses the order of the positions along these axes.
+Tensor flip(const Tensor& x, const Axes& axes);
+
+// ---- cutting and joining along one axis
+/// x[start:stop:step] on one axis, such as slice(x, {.axis = 1, .start = 2, .stop = -1}). Negative
+/// positions count from the end; positions outside of the axis are an error. A slice of leading
+/// positions shares x's memory.
+Tensor slice(const Tensor& x, SliceAttrs range);
+/// As many positions on the axis as `like` has, from range.start on (range.stop is not read).
+Tensor slice_like(const Tensor& x, const Tensor& like, SliceAttrs range);
+/// A constant before and behind x on one axis: pad(x, {.axis = 1, .before = 2, .value = -1}).
+Tensor pad(const Tensor& x, PadAttrs attrs);
+/// Zeros in the shape of `like`, with x from range.start on: undoes slice and slice_like.
+Tensor pad_like(const Tensor& x, const Tensor& like, SliceAttrs range);
+/// Joins tensors whose shapes differ on the axis only.
+Tensor concat(std::span<const Tensor> parts, int axis = 0);
+inline Tensor concat(std::initializer_list<Tensor> parts, int axis = 0) {
+  return concat(std::span<const Tensor>(parts.begin(), parts.size()), axis);
+}
+/// Joins tensors of one shape along a new axis.
+Tensor stack(std::span<const Tensor> parts, int axis = 0);
+inline Tensor stack(std::initializer_list<Tensor> parts, int axis = 0) {
+  return stack(std::span<const Tensor>(parts.begin(), parts.size()), axis);
+}
+/// Parts of these sizes, or `count` parts of one size, along the axis.
+Tensors split(const Tensor& x, std::span<const Dim> sizes, int axis = 0);
+Tensors split(const Tensor& x, int count, int axis = 0);
+/// The positions of the axis one by one, without that axis.
+Tensors unstack(const Tensor& x, int axis = 0);
+
+// ---- selecting by index (int32 or int64); indices outside of the axis are an error
+/// x[.., indices, ..] on one axis: the axes of `indices` stand in place of it.
+Tensor gather(const Tensor& x, const Tensor& indices, int axis = 0);
+/// Zeros in the shape of `like`, with `updates` (of the shape that gather gives) added at the
+/// indexed positions, in the order of the indices.
+Tensor scatter_add_like(const Tensor& updates, const Tensor& indices, const Tensor& like,
+                        int axis = 0);
+/// x with `updates` added at the indexed positions of one axis.
+Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis = 0);
+/// [.., classes] with 1 at the index and 0 elsewhere. An index outside of 0..classes-1 gives a row
+/// of zeros, as Keras on JAX has it.
+Tensor one_hot(const Tensor& indices, Dim classes, DType dtype = DType::float32);
 
 // ---- updates of variables; they return nothing and are not differentiable
 /// Copies `value` into the variable's memory; both have the same shape and dtype.

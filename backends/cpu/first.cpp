@@ -4,12 +4,6 @@
 #include <cmath>
 #include <cstring>
 namespace milgrad::cpu {
-void broadcast_like(const Call& c) {
-  visit_dtype(c.out().dtype, [&]<class T>() {
-    BroadcastIndex a(c.in(0).shape, c.out().shape);
-    for (std::int64_t i = 0; i < c.out().numel; ++i) c.out().as<T>()[i] = c.in(0).as<T>()[a(i)];
-  });
-}
 void sum_to_like(const Call& c) {
   visit_dtype(c.out().dtype, [&]<class T>() {
     BroadcastIndex a(c.out().shape, c.in(0).shape);
