@@ -8,6 +8,8 @@
 
 namespace mil {
 
+ExitCode run_command(const FetchOptions& options, Console& console);
+ExitCode run_command(const InspectOptions& options, Console& console);
 ExitCode run_command(const InfoOptions& options, Console& console);
 
 }  // namespace mil
