@@ -14,6 +14,9 @@ struct Print {
   std::string operator()(const ReduceAttrs& a) const {
     return fmt::format("axes={}, keep_dims={}", a.axes.to_string(), yes_no(a.keep_dims));
   }
+  std::string operator()(const ScanAttrs& a) const {
+    return fmt::format("axis={}, reverse={}", a.axis, yes_no(a.reverse));
+  }
   std::string operator()(const AxesAttrs& a) const {
     return fmt::format("axes={}", a.axes.to_string());
   }

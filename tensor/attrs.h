@@ -33,6 +33,13 @@ struct ReduceAttrs {
   bool operator==(const ReduceAttrs&) const = default;
 };
 
+/// The axis along which running results go; `reverse`: from its last element to its first.
+struct ScanAttrs {
+  int axis = 0;
+  bool reverse = false;
+  bool operator==(const ScanAttrs&) const = default;
+};
+
 /// Axes in any order: a permutation, axes to flip, axes to insert.
 struct AxesAttrs {
   Axes axes;
@@ -128,9 +135,9 @@ struct CustomAttrs {
   bool operator==(const CustomAttrs&) const = default;
 };
 
-using Attrs = std::variant<NoAttrs, AxisAttrs, ReduceAttrs, AxesAttrs, MatmulAttrs, ShapeAttrs,
-                           CreateAttrs, RandomAttrs, DTypeAttrs, SliceAttrs, PadAttrs, OneHotAttrs,
-                           NumberAttrs, SgdAttrs, AdamAttrs, CustomAttrs>;
+using Attrs = std::variant<NoAttrs, AxisAttrs, ReduceAttrs, ScanAttrs, AxesAttrs, MatmulAttrs,
+                           ShapeAttrs, CreateAttrs, RandomAttrs, DTypeAttrs, SliceAttrs, PadAttrs,
+                           OneHotAttrs, NumberAttrs, SgdAttrs, AdamAttrs, CustomAttrs>;
 
 /// "axis=1", "transpose_a=true": the attributes as a graph prints them; "" for none.
 std::string to_string(const Attrs& attrs);

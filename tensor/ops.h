@@ -105,11 +105,81 @@ Tensor logical_xor(const Tensor& a, const Tensor& b);
 /// a where the condition (bool) is true, else b; all three broadcast, a and b have one dtype.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
-// ---- reductions; without axes over all of them
+//  ---- reductions; without axes over all of them. float32 is summed in float64.
+/// float32, float64, int32 and int64 (integer sums wrap around on overflow); cast uint8 first.
 Tensor sum(const Tensor& x);
 Tensor sum(const Tensor& x, Axes axes, bool keep_dims = false);
+/// Largest and smallest element; NaN if there is one. Equal extremes share the gradient equally.
+/// Throws ShapeError where there is no element.
+Tensor max(const Tensor& x);
+Tensor max(const Tensor& x, Axes axes, bool keep_dims = false);
+Tensor min(const Tensor& x);
+Tensor min(const Tensor& x, Axes axes, bool keep_dims = false);
+/// Product; the gradient holds for zeros too. Its second derivative takes n squared memory for
+/// axes of size n.
+Tensor prod(const Tensor& x);
+Tensor prod(const Tensor& x, Axes axes, bool keep_dims = false);
+/// Index (int64) of the first largest or smallest element along an axis, of the first NaN if there
+/// is one (as NumPy and JAX). Not differentiable.
+Tensor argmax(const Tensor& x, int axis = -1);
+Tensor argmin(const Tensor& x, int axis = -1);
+struct CumsumOptions {
+  bool reverse = false;  // from the last element to the first
+};
+/// y_i = x_0 + ... + x_i along an axis.
+Tensor cumsum(const Tensor& x, int axis, CumsumOptions options = {});
 /// Undoes a broadcast: sums x over the axes along which `like` has size 1 or is missing.
 Tensor sum_to_like(const Tensor& x, const Tensor& like);
+/// The number of elements of x, or the product of its sizes along `axes`, as a rank-0 tensor of x's
+/// dtype; a symbolic size is read when the program runs.
+Tensor size_of(const Tensor& x);
+Tensor size_of(const Tensor& x, Axes axes);
+Tensor mean(const Tensor& x);
+Tensor mean(const Tensor& x, Axes axes, bool keep_dims = false);
+/// Population variance (divides by n), in two passes.
+Tensor var(const Tensor& x);
+Tensor var(const Tensor& x, Axes axes, bool keep_dims = false);
+/// Square root of var; its gradient is 0 where the variance is 0.
+Tensor stddev(const Tensor& x);
+Tensor stddev(const Tensor& x, Axes axes, bool keep_dims = false);
+/// Euclidean norm; its gradient at 0 is 0.
+Tensor norm(const Tensor& x);
+Tensor norm(const Tensor& x, Axes axes, bool keep_dims = false);
+
+// ---- softmax; stable for logits of any size, NaN in is NaN out
+/// exp(x) / sum(exp(x)) along an axis. Where all of a row is -inf (everything masked) nothing is
+/// chosen: its softmax is 0 and its log_softmax -inf.
+Tensor softmax(const Tensor& x, int axis = -1);
+Tensor log_softmax(const Tensor& x, int axis = -1);
+/// log(sum(exp(x))); -inf where all elements are.
+Tensor logsumexp(const Tensor& x);
+Tensor logsumexp(const Tensor& x, Axes axes, bool keep_dims = false);
+
+// ---- ragged batches: the instances x [total, ...] of several bags stand one after the other;
+// offsets int64 [bags + 1] start with 0, never fall and end with total: bag i is rows
+// offsets[i] .. offsets[i + 1] - 1 and may be empty. Offsets in the CPU's memory are checked
+// (ValueError); under a trace they cannot be, and rows outside of every bag count for nothing.
+/// -> [bags, ...]; 0 for an empty bag.
+Tensor segment_sum(const Tensor& x, const Tensor& offsets);
+Tensor segment_mean(const Tensor& x, const Tensor& offsets);
+/// -> [bags, ...]; NaN if there is one; equal maxima share the gradient. 0 for an empty bag, as sum
+/// and mean: -inf would turn into NaN in the next layer.
+Tensor segment_max(const Tensor& x, const Tensor& offsets);
+/// -> [total, ...]: softmax within each bag.
+Tensor segment_softmax(const Tensor& x, const Tensor& offsets);
+/// y [bags, ...] -> [total, ...]: each instance gets the row of its bag. Of `like` [total, ...]
+/// only the first size is read.
+Tensor segment_broadcast(const Tensor& y, const Tensor& offsets, const Tensor& like);
+
+// ---- losses from logits, one value per sample
+/// logits [samples, classes], integer labels [samples] -> [samples]: -log(softmax(logits)[label]).
+/// Throws ValueError naming row and label for one outside of 0..classes-1 (NaN under a trace).
+Tensor sparse_softmax_cross_entropy(const Tensor& logits, const Tensor& labels);
+/// logits, targets [samples, classes] -> [samples]: -sum(targets * log(softmax(logits))); a target
+/// of 0 adds 0 even where the logit is -inf.
+Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& targets);
+/// Elementwise -t log(s) - (1 - t) log(1 - s) with s = sigmoid(logit), without overflow.
+Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targets);
 
 // ---- matrix products
 /// a [.., m, k] times b [.., k, n] -> [.., m, n]; leading axes broadcast. The flags swap the last

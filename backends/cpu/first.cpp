@@ -4,24 +4,6 @@
 #include <cmath>
 #include <cstring>
 namespace milgrad::cpu {
-void sum_to_like(const Call& c) {
-  visit_dtype(c.out().dtype, [&]<class T>() {
-    BroadcastIndex a(c.out().shape, c.in(0).shape);
-    std::fill_n(c.out().as<T>(), c.out().numel, T(0));
-    for (std::int64_t i = 0; i < c.in(0).numel; ++i)
-      c.out().as<T>()[a(i)] = T(c.out().as<T>()[a(i)] + c.in(0).as<T>()[i]);
-  });
-}
-void sum(const Call& c) {
-  Shape kept = c.in(0).shape;
-  for (Dim a : c.get<ReduceAttrs>().axes) kept[int(a)] = 1;
-  visit_dtype(c.out().dtype, [&]<class T>() {
-    BroadcastIndex a(kept, c.in(0).shape);
-    std::fill_n(c.out().as<T>(), c.out().numel, T(0));
-    for (std::int64_t i = 0; i < c.in(0).numel; ++i)
-      c.out().as<T>()[a(i)] = T(c.out().as<T>()[a(i)] + c.in(0).as<T>()[i]);
-  });
-}
 void matmul(const Call& c) {
   visit_floating(c.out().dtype, [&]<class T>() {
     auto [ta, tb] = c.get<MatmulAttrs>();

@@ -29,6 +29,50 @@ void expect_same_dtype(const InferArgs& args, DTypes dtypes) {
   }
 }
 
+void expect_axis(const InferArgs& args, int i, Dim axis) {
+  const Shape& shape = args.shape(i);
+  if (axis >= 0 && axis < shape.rank()) return;
+  throw ShapeError(
+      fmt::format("[{}] axis {} is out of range for shape {}", args.op, axis, shape.to_string()));
+}
+
+Shape shape_without_axis(const InferArgs& args) {
+  const int axis = args.get<AxisAttrs>().axis;
+  expect_axis(args, 0, axis);
+  Shape shape = args.shape(0);
+  shape.erase(axis);
+  return shape;
+}
+
+Axes all_axes(const Tensor& x) {
+  Axes axes;
+  for (int axis = 0; axis < x.rank(); ++axis) axes.push_back(axis);
+  return axes;
+}
+
+Axes sorted_axes(const char* op, const Shape& shape, const Axes& axes) {
+  Axes sorted;
+  for (Dim given : axes) {
+    const int axis = normalize_axis(op, static_cast<int>(given), shape);
+    int at = 0;
+    while (at < sorted.rank() && sorted[at] < axis) ++at;
+    if (at < sorted.rank() && sorted[at] == axis)
+      throw ShapeError(
+          fmt::format("[{}] axis {} of shape {} is named twice; expected distinct axes", op, axis,
+                      shape.to_string()));
+    sorted.insert(at, axis);
+  }
+  return sorted;
+}
+
+Tensor reduce_axis_by_axis(Op op, const Tensor& x, const Axes& axes, bool keep_dims) {
+  const Axes sorted = sorted_axes(name_of(op), x.shape(), axes);
+  Tensor y = x;
+  for (int i = sorted.rank() - 1; i >= 0; --i)
+    y = apply_one(op, AxisAttrs{static_cast<int>(sorted[i])}, {y});
+  return keep_dims && sorted.rank() > 0 ? expand_dims(y, sorted) : y;
+}
+
 Shape reduced_shape(const Shape& shape, const ReduceAttrs& attrs) {
   Shape result;
   for (int axis = 0; axis < shape.rank(); ++axis) {

@@ -35,6 +35,22 @@ Cost streaming_cost(std::span<const Spec> inputs, std::span<const Spec> outputs,
   return cost;
 }
 
+/// Throws ShapeError unless 0 <= axis < rank of input `i`.
+void expect_axis(const InferArgs& args, int i, Dim axis);
+
+/// Whether the elements can be looked at now: in memory of the CPU, not a value of a trace.
+inline bool can_read(const Tensor& x) { return x.has_storage() && x.device() == Device::cpu(); }
+
+/// The shape of input 0 without the axis of AxisAttrs; throws ShapeError if it has no such axis.
+Shape shape_without_axis(const InferArgs& args);
+
+/// Axes 0..rank-1.
+Axes all_axes(const Tensor& x);
+/// Axes normalized to 0..rank-1 and ascending; throws ShapeError if one is named twice.
+Axes sorted_axes(const char* op, const Shape& shape, const Axes& axes);
+/// Applies an operation that removes the axis of its AxisAttrs to each of `axes`.
+Tensor reduce_axis_by_axis(Op op, const Tensor& x, const Axes& axes, bool keep_dims);
+
 /// x reduced over `axes`: the shape with those sizes removed, or 1 if they are kept.
 Shape reduced_shape(const Shape& shape, const ReduceAttrs& attrs);
 

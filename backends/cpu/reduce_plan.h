@@ -1,0 +1,96 @@
+// How a reduction walks over memory: neighbouring axes of one kind are merged, the innermost one is
+// a contiguous run, and the others are counted up without dividing an index.
+#pragma once
+
+#include "tensor/shape.h"
+
+#include <array>
+#include <cstdint>
+
+namespace milgrad::cpu {
+
+/// Nested loops over the offsets of some axes, the last axis fastest.
+class Loops {
+ public:
+  void push_front(std::int64_t size, std::int64_t stride) {
+    sizes_[static_cast<std::size_t>(count_)] = size;
+    strides_[static_cast<std::size_t>(count_)] = stride;
+    ++count_;
+    total_ *= size;
+  }
+  std::int64_t total() const { return total_; }
+
+  /// Calls f(offset) for each combination from number `first` on, `count` of them.
+  template <class F>
+  void for_each(std::int64_t first, std::int64_t count, F&& f) const {
+    std::array<std::int64_t, kMaxRank> index{};
+    std::int64_t offset = 0, rest = first;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count_) && rest > 0; ++i) {
+      index[i] = rest % sizes_[i];
+      offset += index[i] * strides_[i];
+      rest /= sizes_[i];
+    }
+    for (std::int64_t done = 0; done < count; ++done) {
+      f(offset);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(count_); ++i) {
+        offset += strides_[i];
+        if (++index[i] < sizes_[i]) break;
+        offset -= sizes_[i] * strides_[i];
+        index[i] = 0;
+      }
+    }
+  }
+
+ private:
+  std::array<std::int64_t, kMaxRank> sizes_{};  // innermost first
+  std::array<std::int64_t, kMaxRank> strides_{};
+  int count_ = 0;
+  std::int64_t total_ = 1;
+};
+
+struct ReducePlan {
+  Loops kept;                  // the outputs, in order, apart from the inner run
+  Loops reduced;               // what each of them sums over, apart from the inner run
+  std::int64_t inner = 1;      // length of the contiguous run
+  bool inner_reduced = false;  // whether it is summed up or kept
+
+  /// `reduced_axes`: bit set over the axes of `shape`.
+  ReducePlan(const Shape& shape, unsigned reduced_axes) {
+    std::int64_t stride = 1;
+    bool first = true;
+    for (int axis = shape.rank() - 1; axis >= 0;) {
+      if (shape[axis] == 1) {
+        --axis;
+        continue;
+      }
+      const bool reduces = is_reduced(reduced_axes, axis);
+      std::int64_t size = 1;
+      for (; axis >= 0 && (shape[axis] == 1 || is_reduced(reduced_axes, axis) == reduces); --axis)
+        size *= shape[axis];
+      if (first) {
+        inner = size;
+        inner_reduced = reduces;
+        first = false;
+      } else {
+        (reduces ? reduced : kept).push_front(size, stride);
+      }
+      stride *= size;
+    }
+  }
+
+ private:
+  static bool is_reduced(unsigned axes, int axis) { return ((axes >> axis) & 1u) != 0; }
+};
+
+/// An axis between the axes in front of it and behind it: x[outer][length][inner].
+struct AxisView {
+  std::int64_t outer = 1;
+  std::int64_t length = 1;
+  std::int64_t inner = 1;
+  AxisView(const Shape& shape, int axis)
+      : outer(shape.product(0, axis)),
+        length(shape[axis]),
+        inner(shape.product(axis + 1, shape.rank())) {}
+};
+
+}  // namespace milgrad::cpu

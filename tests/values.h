@@ -1,0 +1,47 @@
+// Comparing the elements of a tensor with numbers from elsewhere.
+#pragma once
+
+#include "tensor/tensor.h"
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+namespace milgrad::test {
+
+/// The elements of a floating or integer tensor as float64.
+inline std::vector<double> numbers(const Tensor& x) {
+  std::vector<double> result;
+  visit_dtype(x.dtype(), [&]<class T>() {
+    for (const T value : x.data<T>()) result.push_back(static_cast<double>(value));
+  });
+  return result;
+}
+
+/// Shape and elements agree; NaN with NaN, infinities with themselves, others to within
+/// `tolerance` relative to the expected number (at least 1).
+inline void check_values(const Tensor& x, const Shape& shape, const std::vector<double>& expected,
+                         double tolerance = 0) {
+  CHECK(x.shape() == shape);
+  const std::vector<double> actual = numbers(x);
+  REQUIRE(actual.size() == expected.size());
+  for (std::size_t i = 0; i < actual.size(); ++i) {
+    CAPTURE(i);
+    CAPTURE(actual[i]);
+    CAPTURE(expected[i]);
+    if (std::isfinite(expected[i]))
+      CHECK(std::abs(actual[i] - expected[i]) <= tolerance * std::fmax(1.0, std::abs(expected[i])));
+    else
+      CHECK((actual[i] == expected[i] || (std::isnan(actual[i]) && std::isnan(expected[i]))));
+  }
+}
+
+inline bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.spec() == b.spec() &&
+         std::memcmp(a.raw_data(), b.raw_data(),
+                     static_cast<std::size_t>(a.numel()) * size_of(a.dtype())) == 0;
+}
+
+}  // namespace milgrad::test
