@@ -316,9 +316,9 @@ TEST_CASE("io file: a size limit is an error, not a signal") {
 TEST_CASE("io file: kill -9 at any moment of a save loop leaves whole files") {
   const TemporaryDirectory folder;
   const auto path = folder / "best.weights.h5";
-  write_file(path, std::string(kSavedSize, 'a'));
+  write_file(path, std::string(kSavedSize, 'A'));
   std::mt19937 random(7);
-  std::uniform_int_distribution<int> moment(0, 4000);
+  std::uniform_int_distribution<int> moment(0, 30000);
   for (int trial = 0; trial < 50; ++trial) {
     const pid_t child = fork();
     REQUIRE(child >= 0);
@@ -333,6 +333,8 @@ TEST_CASE("io file: kill -9 at any moment of a save loop leaves whole files") {
       CHECK(is_one_whole_save(folder / "best.weights.h5.1"));
     }
   }
+  // Some of the saves came to their end.
+  CHECK(text_of(path) != std::string(kSavedSize, 'A'));
   // The next save works beside whatever the killed ones left.
   write_file(path, "complete", {.keep_previous = true});
   CHECK(text_of(path) == "complete");

@@ -24,7 +24,8 @@ bool is_good(const std::filesystem::path& folder, std::size_t file) {
   }
 }
 
-// Throws where the mirror does not answer with the published file, or where `given_up` becomes true.
+// Throws where the mirror does not answer with the published file, or where `given_up` becomes
+// true.
 void fetch_file(const std::string& mirror, std::size_t file, const std::filesystem::path& folder,
                 const FetchOptions& options, bool& given_up) {
   const std::string name(kFileNames[file]);
