@@ -47,7 +47,8 @@ void run_kernel(Op op, const OpDef& def, const Attrs& attrs, std::span<const Ten
   for (const Tensor& x : inputs) views.push_back(view_of(x));
   for (const Tensor& x : outputs) views.push_back(view_of(x));
   std::optional<Storage> workspace;
-  if (def.workspace != nullptr) workspace.emplace(def.workspace(specs, attrs), device);
+  const std::size_t scratch = def.workspace != nullptr ? def.workspace(specs, attrs) : 0;
+  if (scratch > 0) workspace.emplace(scratch, device);
   find_kernel(op, device)({.inputs = std::span(views).first(inputs.size()),
                            .outputs = std::span(views).subspan(inputs.size()),
                            .attrs = attrs,

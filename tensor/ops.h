@@ -185,6 +185,8 @@ Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targ
 /// a [.., m, k] times b [.., k, n] -> [.., m, n]; leading axes broadcast. The flags swap the last
 /// two axes of an operand first.
 Tensor matmul(const Tensor& a, const Tensor& b, MatmulAttrs flags = {});
+/// x [.., k] times weight [k, n], plus bias [n] if it is given -> [.., n].
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
 // ---- shapes
 /// The same elements in memory of their own, such as a snapshot of a variable.
@@ -250,6 +252,34 @@ Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates
 /// [.., classes] with 1 at the index and 0 elsewhere. An index outside of 0..classes-1 gives a row
 /// of zeros, as Keras on JAX has it.
 Tensor one_hot(const Tensor& indices, Dim classes, DType dtype = DType::float32);
+
+// ---- random numbers (Philox4x32-10, random.h): functions of a key, int64 [2]. A float64 number is
+// the float32 number of the same key with more digits.
+/// The key of the next draw; advances the state of a RandomGenerator.
+Tensor next_key(const Variable& state);
+
+struct UniformOptions {
+  double low = 0;
+  double high = 1;
+  DType dtype = DType::float32;
+};
+/// Uniform numbers in [low, high).
+Tensor random_uniform(const Tensor& key, const Shape& shape, UniformOptions options = {});
+/// The same in the shape and dtype of `like`, whose elements are not read.
+Tensor random_uniform_like(const Tensor& like, const Tensor& key, double low = 0, double high = 1);
+
+struct NormalOptions {
+  double mean = 0;
+  double stddev = 1;
+  DType dtype = DType::float32;
+};
+Tensor random_normal(const Tensor& key, const Shape& shape, NormalOptions options = {});
+/// Normal numbers as if those beyond two `stddev` of the mean were drawn again; `stddev` is that of
+/// the normal distribution before.
+Tensor random_truncated_normal(const Tensor& key, const Shape& shape, NormalOptions options = {});
+/// Each element becomes 0 with probability `rate`, else x / (1 - rate); the gradient draws the same
+/// elements from the same key (Srivastava et al., 2014).
+Tensor dropout(const Tensor& x, const Tensor& key, double rate);
 
 // ---- updates of variables; they return nothing and are not differentiable
 /// Copies `value` into the variable's memory; both have the same shape and dtype.

@@ -65,8 +65,13 @@ class Suite {
                !(in.shape == sample.inputs[0].shape);
       });
     });
-    const bool has_inputs = !samples_.empty() && !samples_[0].inputs.empty();
-    if (has_inputs && !small)
+    // Operations of keys alone take one shape only.
+    const bool any_shape =
+        !samples_.empty() && std::any_of(samples_[0].inputs.begin(), samples_[0].inputs.end(),
+                                         [](const SampleInput& in) {
+                                           return in.domain != SampleInput::Domain::integers;
+                                         });
+    if (any_shape && !small)
       fail("well-formed", "no sample with a size-1 axis, a scalar or a broadcast");
     if (!def_.vjp.value.rule && std::string(def_.vjp.value.why_not).empty())
       fail("well-formed", "not differentiable, without a reason");
