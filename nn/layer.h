@@ -7,6 +7,7 @@
 #include "nn/weight.h"
 #include "tensor/tensor.h"
 
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -81,16 +82,21 @@ class Layer : public std::enable_shared_from_this<Layer> {
   /// "[name]".
   virtual void check_inputs(const std::vector<Shape>& inputs) const;
 
+  /// Throws ValueError, naming the layer, unless there is exactly one input.
+  void expect_one_input(const std::vector<Shape>& inputs) const;
+
   /// A new variable filled by its initializer. Only inside of build(), else ValueError, as for a
   /// name used twice in the layer.
   Variable add_weight(const WeightOptions& options);
 
+  /// Remembers a call with known output specs; returns its outputs.
+  SymbolicTensors add_call(LayerCall call);
+
  private:
-  friend SymbolicTensor Input(const Shape& shape, const struct InputOptions& options);
   void ensure_built(const Tensors& inputs);
   Tensors call_with_context(const Tensors& inputs, Mode mode);
   SymbolicTensors record_call(const SymbolicTensors& inputs, std::optional<Mode> mode);
-  SymbolicTensors add_call(LayerCall call);
+  std::shared_ptr<const LayerCall> first_call() const;
 
   std::string name_;
   DType dtype_;

@@ -16,6 +16,7 @@
 
 namespace milgrad::nn {
 
+struct Graph;
 struct TrainerState;
 
 struct ModelOptions {
@@ -52,6 +53,9 @@ class Model {
   /// Throws ValueError listing the names, or the number of layers, if there is none such.
   Layer& get_layer(std::string_view name) const;
   Layer& get_layer(int index) const;
+
+  /// The calls it runs.
+  const Graph& graph() const;
 
   /// Weights of all layers in their order.
   std::vector<Weight> weights() const;
@@ -100,7 +104,6 @@ class Model {
   void set_optimizer_state(std::shared_ptr<OptimizerState> state);
 
  private:
-  friend std::string summary_text(const Model& model, const SummaryOptions& options, bool colour);
   struct State;
   std::shared_ptr<State> state_;
 };

@@ -10,7 +10,7 @@
 namespace milgrad::nn {
 
 /// A penalty: a scalar tensor from a weight. Empty by default: none. A string names a rule with
-/// its defaults: "l1", "l2", "l1_l2"; an unknown one throws ValueError with the nearest.
+/// its defaults: "l1" or "l2"; an unknown one throws ValueError with the nearest.
 class Regularizer {
  public:
   using Penalty = std::function<Tensor(const Tensor& weight)>;

@@ -32,7 +32,4 @@ class SeedScope {
   SeedScope* previous_;
 };
 
-/// Mixes two numbers into a seed that differs for different pairs: seed of member i of a family.
-std::uint64_t derive_seed(std::uint64_t seed, std::uint64_t index);
-
 }  // namespace milgrad::nn

@@ -44,9 +44,9 @@ using SymbolicTensors = std::vector<SymbolicTensor>;
 struct LayerCall {
   std::shared_ptr<Layer> layer;
   int node_index = 0;
-  SymbolicTensors inputs;  // none for an InputLayer
-  std::vector<Spec> outputs;
-  std::optional<Mode> mode;  // fixed by the caller; empty: the mode the model runs in
+  SymbolicTensors inputs = {};  // none for an InputLayer
+  std::vector<Spec> outputs = {};
+  std::optional<Mode> mode = {};  // fixed by the caller; empty: the mode the model runs in
 };
 
 /// The unknown number of samples: the leading size of every symbolic tensor.

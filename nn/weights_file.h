@@ -18,8 +18,9 @@ class OptimizerState {
   virtual ~OptimizerState() = default;
   /// "adam"
   virtual std::string name() const = 0;
-  /// Keras's order: iteration (int32, rank 0), learning_rate (absent under a schedule), slots. Only
-  /// the first two before the slots are built.
+  /// Whether the slots exist; before, only iteration and learning rate are there.
+  virtual bool built() const = 0;
+  /// Keras's order: iteration (int32, rank 0), learning_rate (absent under a schedule), slots.
   virtual std::vector<Variable> variables() const = 0;
 };
 
@@ -31,13 +32,15 @@ struct SaveWeightsOptions {
 };
 
 struct LoadWeightsOptions {
-  /// Leaves weights whose shape or count differs as they are and says so in the report.
+  /// Leaves layers whose weights differ in number or shape as they are, and says so in the report.
   bool skip_mismatch = false;
 };
 
-/// What a load did not take over, one sentence each; empty: everything was.
 struct LoadReport {
+  /// What was not taken over, one sentence each; empty: everything was.
   std::vector<std::string> skipped = {};
+  /// Says so where the file was damaged and PATH.1 was read in its place; else empty.
+  std::string note = {};
 };
 
 /// Writes layers/CLASS_NAME[_k]/vars/0.. for every layer (k counts the layers of a class within
@@ -46,14 +49,16 @@ struct LoadReport {
 void save_weights(const Model& model, const std::filesystem::path& path,
                   const SaveWeightsOptions& options = {});
 
-/// Reads such a file, Keras's or ours. Checks all counts, shapes and dtypes first and throws
-/// FormatError (place and both shapes) before anything is changed; NotFoundError for a missing
-/// file. float32 and float64 convert into each other. The optimizer's state is taken over if the
-/// number of its variables and their shapes agree, otherwise the report says why not.
+/// Reads such a file, Keras's or ours; where it is damaged, the older generation PATH.1. Nothing
+/// is changed unless everything fits: throws NotFoundError or FormatError for the file, ValueError
+/// or ShapeError (naming file, place, and both shapes) for weights of another architecture.
+/// float32 and float64 convert into each other. The optimizer's state is taken over if its
+/// variables agree in number and shape; otherwise the report says why not.
 LoadReport load_weights(Model& model, const std::filesystem::path& path,
                         const LoadWeightsOptions& options = {});
 
-/// The attributes of the file's root group, without any model.
+/// The string attributes of the file's root group (of PATH.1 where the file is damaged), without
+/// any model.
 std::map<std::string, std::string> read_root_attributes(const std::filesystem::path& path);
 
 }  // namespace milgrad::nn

@@ -33,8 +33,8 @@ class DenseLayer final : public Layer {
  private:
   std::int64_t units_;
   DenseOptions options_;
-  std::optional<Variable> kernel_;
-  std::optional<Variable> bias_;
+  Variable kernel_;
+  Variable bias_;  // undefined without a bias
 };
 
 /// Throws ValueError unless units > 0.

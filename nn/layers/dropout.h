@@ -3,6 +3,7 @@
 
 #include "nn/initializers.h"
 #include "nn/layer.h"
+#include "tensor/random.h"
 
 namespace milgrad::nn {
 
@@ -22,10 +23,11 @@ class DropoutLayer final : public Layer {
 
  protected:
   Tensors call(const Tensors& inputs, Mode mode) override;
+  void check_inputs(const std::vector<Shape>& inputs) const override;
 
  private:
   double rate_;
-  Variable random_state_;
+  RandomGenerator generator_;
 };
 
 /// Throws ValueError unless 0 <= rate <= 1.

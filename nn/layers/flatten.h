@@ -13,6 +13,7 @@ class FlattenLayer final : public Layer {
 
  protected:
   Tensors call(const Tensors& inputs, Mode mode) override;
+  void check_inputs(const std::vector<Shape>& inputs) const override;
 };
 
 Handle<FlattenLayer> Flatten(const LayerOptions& options = {});

@@ -13,6 +13,7 @@ class AddLayer final : public Layer {
 
  protected:
   Tensors call(const Tensors& inputs, Mode mode) override;
+  void check_inputs(const std::vector<Shape>& inputs) const override;
 };
 
 /// Products, element by element; all axes but the samples' broadcast. At least two tensors.
@@ -23,6 +24,7 @@ class MultiplyLayer final : public Layer {
 
  protected:
   Tensors call(const Tensors& inputs, Mode mode) override;
+  void check_inputs(const std::vector<Shape>& inputs) const override;
 };
 
 struct ConcatenateOptions {

@@ -13,6 +13,7 @@ class ReshapeLayer final : public Layer {
 
  protected:
   Tensors call(const Tensors& inputs, Mode mode) override;
+  void check_inputs(const std::vector<Shape>& inputs) const override;
 
  private:
   Shape target_;
