@@ -4,6 +4,7 @@
 #include "backends/kernel_table.h"
 #include "tensor/mode.h"
 #include "tensor/node.h"
+#include "tensor/small_vector.h"
 
 #include <optional>
 
@@ -11,6 +12,8 @@
 
 namespace milgrad {
 namespace {
+
+constexpr std::size_t kFew = 4;  // inputs or outputs of most operations
 
 void check_inputs(const OpDef& def, std::span<const Tensor> inputs) {
   const Recorder* recorder = current_recorder();
@@ -42,15 +45,14 @@ View view_of(const Tensor& x) {
 void run_kernel(Op op, const OpDef& def, const Attrs& attrs, std::span<const Tensor> inputs,
                 std::span<const Tensor> outputs, std::span<const Spec> specs) {
   const Device device = inputs.empty() ? Device::cpu() : inputs[0].device();
-  std::vector<View> views;
-  views.reserve(inputs.size() + outputs.size());
-  for (const Tensor& x : inputs) views.push_back(view_of(x));
-  for (const Tensor& x : outputs) views.push_back(view_of(x));
+  SmallVector<View, kFew> in(inputs.size()), out(outputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) in[i] = view_of(inputs[i]);
+  for (std::size_t i = 0; i < outputs.size(); ++i) out[i] = view_of(outputs[i]);
   std::optional<Storage> workspace;
   const std::size_t scratch = def.workspace != nullptr ? def.workspace(specs, attrs) : 0;
   if (scratch > 0) workspace.emplace(scratch, device);
-  find_kernel(op, device)({.inputs = std::span(views).first(inputs.size()),
-                           .outputs = std::span(views).subspan(inputs.size()),
+  find_kernel(op, device)({.inputs = in,
+                           .outputs = out,
                            .attrs = attrs,
                            .workspace = workspace ? workspace->data() : nullptr});
   for (std::size_t i = 0; i < inputs.size(); ++i)
@@ -77,12 +79,11 @@ Tensors compute(Op op, const OpDef& def, const Attrs& attrs, std::span<const Ten
 Tensors apply(Op op, const Attrs& attrs, std::span<const Tensor> inputs) {
   const OpDef& def = definition(op);
   check_inputs(def, inputs);
-  std::vector<Spec> specs;
-  specs.reserve(inputs.size());
+  SmallVector<Spec, kFew> specs(inputs.size());
   bool tracked = false;
-  for (const Tensor& x : inputs) {
-    specs.push_back(x.spec());
-    tracked = tracked || x.requires_grad();
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    specs[i] = inputs[i].spec();
+    tracked = tracked || inputs[i].requires_grad();
   }
   const std::vector<Spec> inferred =
       def.infer.value({.op = def.name.value, .attrs = attrs, .inputs = specs});

@@ -17,20 +17,19 @@ std::uint64_t next_order() {
 
 }  // namespace
 
-SavedTensor::SavedTensor(const Tensor& x, bool keep_value)
-    : value_(keep_value ? x.stop_gradient()
-                        : Tensor::abstract(x.spec(), x.device()).with_trace(x.trace_value())) {
-  if (value_.has_storage()) version_ = value_.storage()->version();
+SavedTensor::SavedTensor(const Tensor& x, bool keep_value) : parts_(x.parts()) {
+  if (!keep_value) parts_.storage = nullptr;
+  if (parts_.storage) version_ = parts_.storage->version();
 }
 
 Tensor SavedTensor::restore(const Edge& edge, const char* op) const {
-  if (value_.has_storage() && value_.storage()->version() != version_)
+  if (parts_.storage && parts_.storage->version() != version_)
     throw GradientError(
         fmt::format(
             "[{}] a value {} that its gradient needs was overwritten after the forward pass", op,
-            value_.spec().to_string()),
+            parts_.spec.to_string()),
         "call grad() before assign() or an optimizer step changes the variable");
-  return edge ? value_.with_edge(edge) : value_;
+  return Tensor::from_parts(parts_, edge);
 }
 
 Node::~Node() {
@@ -65,6 +64,9 @@ void record_on_tape(Op op, const Attrs& attrs, std::span<const Tensor> inputs, T
   auto node = make_leaf();
   node->op = op;
   node->attrs = attrs;
+  node->inputs.reserve(inputs.size());
+  node->saved_inputs.reserve(inputs.size());
+  node->saved_outputs.reserve(outputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     node->inputs.push_back(inputs[i].edge());
     const bool keep = i >= 64 ? saves.inputs == kSavesAllInputs.inputs : (saves.inputs >> i) & 1u;
@@ -72,7 +74,7 @@ void record_on_tape(Op op, const Attrs& attrs, std::span<const Tensor> inputs, T
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     node->saved_outputs.emplace_back(outputs[i], i < 64 && ((saves.outputs >> i) & 1u));
-    outputs[i] = outputs[i].with_edge({node, static_cast<int>(i)});
+    outputs[i].attach({node, static_cast<int>(i)});
   }
 }
 

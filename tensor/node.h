@@ -20,7 +20,7 @@ class SavedTensor {
   Tensor restore(const Edge& edge, const char* op) const;
 
  private:
-  Tensor value_;
+  TensorParts parts_;  // without storage if the value is not kept
   std::uint64_t version_ = 0;
 };
 

@@ -3,13 +3,17 @@
 
 #include "tensor/mode.h"
 #include "tensor/node.h"
-#include "tensor/tensor_impl.h"
 
 #include <algorithm>
 
 #include <fmt/format.h>
 
 namespace milgrad {
+
+struct Tensor::Impl {
+  TensorParts parts;
+  Edge edge;
+};
 
 std::string Spec::to_string() const {
   return fmt::format("{} {}", name_of(dtype), shape.to_string());
@@ -20,25 +24,27 @@ const Tensor::Impl& Tensor::impl() const {
   return *impl_;
 }
 
-const Shape& Tensor::shape() const { return impl().shape; }
-DType Tensor::dtype() const { return impl().dtype; }
-Device Tensor::device() const { return impl().device; }
+const TensorParts& Tensor::parts() const { return impl().parts; }
+const Shape& Tensor::shape() const { return parts().spec.shape; }
+DType Tensor::dtype() const { return parts().spec.dtype; }
+const Spec& Tensor::spec() const { return parts().spec; }
+Device Tensor::device() const { return parts().device; }
 Dim Tensor::size(int axis) const { return shape()[normalize_axis("size", axis, shape())]; }
-bool Tensor::has_storage() const { return impl().storage != nullptr; }
+bool Tensor::has_storage() const { return parts().storage != nullptr; }
 bool Tensor::requires_grad() const { return static_cast<bool>(impl().edge); }
 const Edge& Tensor::edge() const { return impl().edge; }
-TraceValue Tensor::trace_value() const { return impl().trace; }
-const std::shared_ptr<Storage>& Tensor::storage() const { return impl().storage; }
-std::byte* Tensor::raw_data() const { return impl().storage->data() + impl().byte_offset; }
+TraceValue Tensor::trace_value() const { return parts().trace; }
+const std::shared_ptr<Storage>& Tensor::storage() const { return parts().storage; }
+std::byte* Tensor::raw_data() const { return parts().storage->data() + parts().byte_offset; }
 
 void Tensor::check_host_access(DType wanted) const {
-  if (impl().trace.trace != 0) {
+  if (trace_value().trace != 0) {
     const Recorder* recorder = current_recorder();
-    const bool live = recorder != nullptr && recorder->id() == impl().trace.trace;
+    const bool live = recorder != nullptr && recorder->id() == trace_value().trace;
     throw TraceError(
         fmt::format(
             "[data] the elements of a traced tensor {} are not known{}", spec().to_string(),
-            live ? " (" + recorder->describe(impl().trace.value) + ")" : "; its trace has ended"),
+            live ? " (" + recorder->describe(trace_value().value) + ")" : "; its trace has ended"),
         "a traced function cannot decide on values; use where() or compute outside of the trace");
   }
   if (!has_storage())
@@ -60,45 +66,38 @@ void Tensor::check_item() const {
       "reduce it first, or use to_vector()");
 }
 
+Tensor Tensor::from_parts(TensorParts parts, Edge edge) {
+  return Tensor(std::make_shared<Impl>(Impl{std::move(parts), std::move(edge)}));
+}
+
 Tensor Tensor::empty(const Spec& spec, Device device) {
-  auto impl = std::make_shared<Impl>();
   const auto count = static_cast<std::size_t>(spec.shape.numel());
-  impl->storage = std::make_shared<Storage>(count * milgrad::size_of(spec.dtype), device);
-  impl->shape = spec.shape;
-  impl->dtype = spec.dtype;
-  impl->device = device;
-  return Tensor(std::move(impl));
+  return from_parts(
+      {.storage = std::make_shared<Storage>(count * milgrad::size_of(spec.dtype), device),
+       .spec = spec,
+       .device = device});
 }
 
 Tensor Tensor::alias(const Tensor& source, const Spec& spec, std::size_t byte_offset) {
-  auto impl = std::make_shared<Impl>();
-  impl->storage = source.storage();
-  impl->byte_offset = source.impl().byte_offset + byte_offset;
-  impl->shape = spec.shape;
-  impl->dtype = spec.dtype;
-  impl->device = source.device();
-  return Tensor(std::move(impl));
+  return from_parts({.storage = source.storage(),
+                     .byte_offset = source.parts().byte_offset + byte_offset,
+                     .spec = spec,
+                     .device = source.device()});
 }
 
 Tensor Tensor::abstract(const Spec& spec, Device device) {
-  auto impl = std::make_shared<Impl>();
-  impl->shape = spec.shape;
-  impl->dtype = spec.dtype;
-  impl->device = device;
-  return Tensor(std::move(impl));
+  return from_parts({.spec = spec, .device = device});
 }
 
-Tensor Tensor::with_edge(Edge edge) const {
-  auto copy = std::make_shared<Impl>(impl());
-  copy->edge = std::move(edge);
-  return Tensor(std::move(copy));
-}
+Tensor Tensor::with_edge(Edge edge) const { return from_parts(parts(), std::move(edge)); }
 
 Tensor Tensor::with_trace(TraceValue value) const {
-  auto copy = std::make_shared<Impl>(impl());
-  copy->trace = value;
-  return Tensor(std::move(copy));
+  TensorParts copy = parts();
+  copy.trace = value;
+  return from_parts(std::move(copy), edge());
 }
+
+void Tensor::attach(Edge edge) { impl_->edge = std::move(edge); }
 
 Tensor Tensor::stop_gradient() const { return requires_grad() ? with_edge({}) : *this; }
 

@@ -42,6 +42,15 @@ struct Spec {
   std::string to_string() const;
 };
 
+/// What a tensor consists of, apart from its place on the tape.
+struct TensorParts {
+  std::shared_ptr<Storage> storage = {};  // null: abstract (traced, or a value nobody saved)
+  std::size_t byte_offset = 0;
+  Spec spec = {};
+  Device device = {};
+  TraceValue trace = {};
+};
+
 class Tensor {
  public:
   /// An undefined tensor; as a cotangent it stands for zero.
@@ -55,7 +64,7 @@ class Tensor {
   std::int64_t numel() const { return shape().numel(); }
   DType dtype() const;
   Device device() const;
-  Spec spec() const { return {shape(), dtype()}; }
+  const Spec& spec() const;
 
   /// Whether it has memory; a traced tensor and a value no gradient rule asked for have none.
   bool has_storage() const;
@@ -91,17 +100,21 @@ class Tensor {
   static Tensor empty(const Spec& spec, Device device = Device::cpu());
   static Tensor alias(const Tensor& source, const Spec& spec, std::size_t byte_offset);
   static Tensor abstract(const Spec& spec, Device device = Device::cpu());
+  static Tensor from_parts(TensorParts parts, Edge edge = {});
+  const TensorParts& parts() const;
   Tensor with_edge(Edge edge) const;
   Tensor with_trace(TraceValue value) const;
+  /// Puts a tensor that nobody else holds yet on the tape.
+  void attach(Edge edge);
 
  private:
   struct Impl;
-  explicit Tensor(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  explicit Tensor(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
   const Impl& impl() const;
   void check_host_access(DType wanted) const;
   void check_item() const;
 
-  std::shared_ptr<const Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // never changed once shared
 };
 
 using Tensors = std::vector<Tensor>;
