@@ -11,6 +11,9 @@
 
 namespace milgrad::nn {
 
+/// The shortest digits that read back as the same number, written as Python does: 0.5, 1.0, 1e-05.
+std::string number_text(double value);
+
 /// Names and values in the order in which they were set.
 class Logs {
  public:

@@ -10,49 +10,58 @@
 
 namespace milgrad::nn {
 
-/// What the place the text goes to can show.
+/// What the place that text goes to can show.
 struct TerminalStyle {
-  bool terminal = false;  // rewrites lines
+  bool terminal = false;  // lines can be rewritten
   bool colour = false;
   bool utf8 = true;  // draws the bar with a box character, else with "="
 };
 
 /// The style of a stream: a terminal if it is std::cout, std::cerr or std::clog and that is one;
-/// colour unless NO_COLOR is set (no-color.org) or TERM is "dumb".
+/// then coloured unless NO_COLOR is set (no-color.org) or TERM is "dumb". The locale's variables
+/// tell whether it is UTF-8; it is unless they name another encoding.
 TerminalStyle terminal_style(const std::ostream& output);
 
 struct ProgbarOptions {
-  std::int64_t target = 0;  // steps
+  std::int64_t target = 1;  // steps
   TerminalStyle style = {};
   /// Seconds; by default a steady clock.
   std::function<double()> now = {};
 };
 
-/// The line of one epoch, evaluation or prediction. On a terminal update() rewrites it, at most
-/// every 50 ms, as Keras's verbose = 1 does; elsewhere only finish() writes, as verbose = 2 does.
+/// The line of one epoch, evaluation or prediction. On a terminal it is rewritten, at most every
+/// 50 ms, as Keras's verbose = 1 does; elsewhere it is written once at the end, as verbose = 2
+/// does.
 class Progbar {
  public:
   Progbar(std::ostream& output, const ProgbarOptions& options);
+  /// Ends a line that was begun and not finished.
+  ~Progbar();
+  Progbar(const Progbar&) = delete;
+  Progbar& operator=(const Progbar&) = delete;
 
-  /// Whether update() would draw now: the caller may save itself reading the values.
-  bool due() const;
-  void update(std::int64_t step, const Logs& values);
-  /// The line with its final values and the time taken. `line` begins it where lines are not
-  /// rewritten.
-  void finish(const Logs& values, const std::string& line = {});
-  /// A step was done, whether update() is called for it or not.
-  void step_done(std::int64_t step);
+  /// After step number `step`, counted from 1. Asks for the values only if it draws.
+  void update(std::int64_t step, const std::function<Logs()>& values);
+  /// Writes the line with its final values and the time taken. Where lines are not rewritten it
+  /// begins with `prefix`.
+  void finish(const Logs& values, const std::string& prefix = {});
 
  private:
   double seconds_per_step(std::int64_t step, double now) const;
-  void draw(std::int64_t step, const Logs& values, bool last);
+  std::string bar(std::int64_t step) const;
+  std::string values_text() const;
+  std::string bold(const std::string& text) const;
+  void rewrite(std::int64_t step, double now, bool last);
+  void write_plain(double now, const std::string& prefix);
 
   std::ostream& output_;
   ProgbarOptions options_;
   double start_;
   double first_step_end_ = -1;
-  double last_update_ = 0;
+  double last_update_ = -1;
   int previous_width_ = 0;
+  bool open_ = false;
+  Logs shown_;
 };
 
 }  // namespace milgrad::nn

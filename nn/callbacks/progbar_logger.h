@@ -23,6 +23,7 @@ class ProgbarLoggerCallback final : public Callback {
   explicit ProgbarLoggerCallback(ProgbarLoggerOptions options) : options_(std::move(options)) {}
 
   void on_train_begin() override { in_fit_ = true; }
+  void on_train_end(const Logs& /*logs*/) override { progbar_.reset(); }
   void on_epoch_begin(int epoch) override;
   void on_train_batch_end(std::int64_t batch, const BatchLogs& logs) override;
   void on_epoch_end(int epoch, Logs& logs) override;
@@ -36,10 +37,12 @@ class ProgbarLoggerCallback final : public Callback {
  private:
   void start();
   void step(std::int64_t batch, const BatchLogs* logs);
+  void finish(const Logs& logs, const std::string& prefix = {});
 
   ProgbarLoggerOptions options_;
   bool in_fit_ = false;
-  TerminalStyle style_;
+  bool rewrites_ = false;
+  int epoch_ = 0;
   std::optional<Progbar> progbar_;
 };
 
