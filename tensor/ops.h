@@ -284,5 +284,19 @@ Tensor dropout(const Tensor& x, const Tensor& key, double rate);
 // ---- updates of variables; they return nothing and are not differentiable
 /// Copies `value` into the variable's memory; both have the same shape and dtype.
 void assign(const Variable& variable, const Tensor& value);
+/// x -= learning_rate * gradient. The learning rate, a float of shape (), is read when the step
+/// runs.
+void sgd_update(const Variable& variable, const Tensor& gradient, const Tensor& learning_rate);
+/// velocity = momentum * velocity - learning_rate * gradient; x += velocity, or with Nesterov's
+/// look-ahead x += momentum * velocity - learning_rate * gradient.
+void sgd_update(const Variable& variable, const Tensor& gradient, const Tensor& learning_rate,
+                const Variable& velocity, SgdAttrs attrs);
+/// Adam (Kingma and Ba, 2015) in Keras's form, at step t = steps + 1, where `steps` (an integer of
+/// shape ()) is the number of steps done before; the caller counts them:
+///   alpha = learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t)
+///   m += (g - m)(1 - beta_1);  v += (g^2 - v)(1 - beta_2);  x -= m alpha / (sqrt(v) + epsilon)
+void adam_update(const Variable& variable, const Variable& first_moment,
+                 const Variable& second_moment, const Tensor& gradient, const Tensor& learning_rate,
+                 const Tensor& steps, AdamAttrs attrs = {});
 
 }  // namespace milgrad

@@ -26,9 +26,6 @@ void Variable::set_trainable(bool trainable) { state().trainable = trainable; }
 
 const Tensor& Variable::value() const { return trainable() ? state().leaf : state().value; }
 
-void Variable::assign(const Tensor& value) const {
-  const NoGrad untracked;
-  milgrad::assign(*this, value);
-}
+void Variable::assign(const Tensor& value) const { milgrad::assign(*this, value); }
 
 }  // namespace milgrad
