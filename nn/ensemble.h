@@ -10,7 +10,7 @@
 namespace milgrad::nn {
 
 struct EnsembleOptions {
-  /// Member i is built, and its training shuffled, with seeds derived from derive_seed(seed, i).
+  /// Member i is built, and its training shuffled, with seeds from SeedScope(derive_seed(seed, i)).
   std::uint64_t seed = 0;
 };
 
@@ -49,10 +49,10 @@ class Ensemble {
   Ensemble transform(const std::function<Model(const Model& member)>& make) const;
 
  private:
-  explicit Ensemble(std::vector<Model> members, std::uint64_t seed);
+  Ensemble(std::vector<Model> members, std::vector<std::uint64_t> shuffle_seeds);
 
   std::vector<Model> members_;
-  std::uint64_t seed_;
+  std::vector<std::uint64_t> shuffle_seeds_;
 };
 
 }  // namespace milgrad::nn

@@ -104,6 +104,8 @@ class Model {
   void set_optimizer_state(std::shared_ptr<OptimizerState> state);
 
  private:
+  TrainerState& require_trainer(const char* what) const;
+
   struct State;
   std::shared_ptr<State> state_;
 };

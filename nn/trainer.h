@@ -31,7 +31,6 @@ struct ValidationData {
   Tensor labels;
 };
 
-/// Where texts and progress go, and who watches.
 struct FitOptions {
   /// Number of the last epoch, counted from 1.
   int epochs = 1;
@@ -52,8 +51,8 @@ struct FitOptions {
   /// 0: silent, 1: progress line, 2: one line per epoch.
   int verbose = 1;
   bool shuffle = true;
-  /// Epoch e goes through the samples in the order shuffled_order(n, derive_seed(seed, e)).
-  /// next_seed() unless given.
+  /// Epoch e goes through its n samples in the order of random_permutation(random, n), with
+  /// RandomSequence random({derive_seed(shuffle_seed, e), 0}). next_seed() unless given.
   std::optional<std::uint64_t> shuffle_seed = {};
   /// Asked after every batch; true ends the training at once: no validation and no on_epoch_end,
   /// but on_train_end, so that the best weights are restored. The history says so.
@@ -82,9 +81,5 @@ struct TrainOnBatchOptions {
   Tensor sample_weight = {};
   ClassWeights class_weight = {};
 };
-
-/// 0 .. n - 1 in an order drawn uniformly (Fisher and Yates) from the counter-based numbers of
-/// `seed`; int64 [n].
-Tensor shuffled_order(std::int64_t n, std::uint64_t seed);
 
 }  // namespace milgrad::nn

@@ -5,6 +5,7 @@
 #include "tensor/operators.h"
 #include "tensor/ops.h"
 
+#include <cmath>
 #include <utility>
 
 namespace milgrad::nn {
@@ -45,7 +46,10 @@ void Mean::update(const Tensor& values, const Tensor& weights) {
 
 double Mean::result() const {
   const double count = count_.value().item();
-  return count == 0 ? 0 : total_.value().item() / count;
+  if (count == 0) return 0;
+  // A NaN that arithmetic makes on x86 is negative and would be printed as "-nan".
+  const double mean = total_.value().item() / count;
+  return std::isnan(mean) ? std::abs(mean) : mean;
 }
 
 void Mean::reset() {

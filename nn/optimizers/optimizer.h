@@ -46,6 +46,8 @@ class Optimizer : public OptimizerState {
   virtual std::vector<Variable> make_slots(const Variable& variable) const = 0;
   virtual void update(const Variable& variable, const Tensor& gradient,
                       const std::vector<Variable>& slots) const = 0;
+  /// A slot of the variable's shape and dtype.
+  static Variable zeros_like(const Variable& variable, const std::string& name);
 
  private:
   std::string name_;

@@ -1,0 +1,70 @@
+// Training and averaging of several models.
+#include "nn/ensemble.h"
+
+#include "nn/seed.h"
+#include "tensor/mode.h"
+#include "tensor/operators.h"
+#include "tensor/random.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace milgrad::nn {
+
+Ensemble::Ensemble(int members, const Factory& factory, const EnsembleOptions& options) {
+  if (members < 1)
+    throw ValueError(fmt::format("[Ensemble] {} members; expected 1 or more", members));
+  for (int i = 0; i < members; ++i) {
+    const SeedScope seeds(derive_seed(options.seed, static_cast<std::uint64_t>(i)));
+    members_.push_back(factory(i));
+    shuffle_seeds_.push_back(next_seed());
+  }
+}
+
+Ensemble::Ensemble(std::vector<Model> members, std::vector<std::uint64_t> shuffle_seeds)
+    : members_(std::move(members)), shuffle_seeds_(std::move(shuffle_seeds)) {}
+
+std::vector<History> Ensemble::fit(const OneOrMany<Tensor>& inputs, const Tensor& labels,
+                                   const MemberFitOptions& options, const Progress& progress) {
+  std::vector<History> histories;
+  for (int i = 0; i < size(); ++i) {
+    if (progress) progress(i, size());
+    FitOptions own = options(i);
+    if (!own.shuffle_seed) own.shuffle_seed = shuffle_seeds_[static_cast<std::size_t>(i)];
+    histories.push_back((*this)[i].fit(inputs, labels, own));
+    if (histories.back().interrupted) return histories;
+  }
+  if (progress) progress(size(), size());
+  return histories;
+}
+
+OneOrMany<Tensor> Ensemble::predict(const OneOrMany<Tensor>& inputs,
+                                    const PredictOptions& options) const {
+  const NoGrad no_grad;
+  Tensors total = members_[0].predict(inputs, options).list();
+  for (int i = 1; i < size(); ++i) {
+    const OneOrMany<Tensor> next = (*this)[i].predict(inputs, options);
+    for (std::size_t k = 0; k < total.size(); ++k) total[k] = total[k] + next[k];
+  }
+  for (Tensor& x : total) x = x / static_cast<double>(size());
+  return total;
+}
+
+Logs Ensemble::evaluate(const OneOrMany<Tensor>& inputs, const Tensor& labels,
+                        const EvaluateOptions& options) const {
+  Logs mean;
+  for (Model member : members_) {
+    for (const auto& [name, value] : member.evaluate(inputs, labels, options))
+      mean.set(name, mean.find(name).value_or(0) + value / size());
+  }
+  return mean;
+}
+
+Ensemble Ensemble::transform(const std::function<Model(const Model& member)>& make) const {
+  std::vector<Model> made;
+  for (const Model& member : members_) made.push_back(make(member));
+  return Ensemble(std::move(made), shuffle_seeds_);
+}
+
+}  // namespace milgrad::nn

@@ -1,0 +1,89 @@
+// The steps of training and evaluation.
+#include "nn/trainer_state.h"
+
+#include "autograd/grad.h"
+#include "tensor/mode.h"
+#include "tensor/operators.h"
+#include "tensor/ops.h"
+
+#include <set>
+
+#include <fmt/format.h>
+
+namespace milgrad::nn {
+namespace {
+
+/// The name, or the first of name_1, name_2, ... that is free.
+std::string free_name(const std::string& name, std::set<std::string>& taken) {
+  std::string candidate = name;
+  for (int i = 1; !taken.insert(candidate).second; ++i) candidate = fmt::format("{}_{}", name, i);
+  return candidate;
+}
+
+}  // namespace
+
+TrainerState::TrainerState(const Model& model, const CompileOptions& options)
+    : optimizer(options.optimizer.get()), loss(options.loss) {
+  if (model.outputs().size() != 1)
+    throw ValueError(fmt::format("[{}] compile() of a model with {} outputs; expected one",
+                                 model.name(), model.outputs().size()),
+                     "train a model that has one output and cut others from its inner tensors");
+  std::set<std::string> names{"loss"};
+  for (const Choice<Metric>& choice : options.metrics)
+    metrics_.emplace_back(free_name(choice.get()->name(), names), choice.get());
+  for (const Weight& weight : model.trainable_weights()) {
+    trained_.push_back(weight.variable);
+    leaves_.push_back(weight.variable.value());
+    if (weight.regularizer) penalised_.push_back(weight);
+  }
+}
+
+Tensor TrainerState::penalties() const {
+  Tensor total;
+  for (const Weight& weight : penalised_) {
+    const Tensor penalty = weight.regularizer(weight.variable);
+    total = total.defined() ? total + penalty : penalty;
+  }
+  return total;
+}
+
+void TrainerState::train_step(const Model& model, const Samples& batch) {
+  if (!optimizer->built()) optimizer->build(trained_);
+  const Tensor y_pred = model(batch.inputs, Mode::train);
+  Tensor batch_loss = loss.compute(batch.labels, y_pred, batch.weights);
+  if (const Tensor penalty = penalties(); penalty.defined()) batch_loss = batch_loss + penalty;
+  if (!leaves_.empty()) optimizer->apply(grad({batch_loss}, leaves_));
+  take_in(batch, y_pred, batch_loss);
+}
+
+void TrainerState::test_step(const Model& model, const Samples& batch, const Tensor& penalty) {
+  const NoGrad no_grad;
+  const Tensor y_pred = model(batch.inputs, Mode::infer);
+  const Tensor batch_loss = loss.compute(batch.labels, y_pred, batch.weights);
+  take_in(batch, y_pred, penalty.defined() ? batch_loss + penalty : batch_loss);
+}
+
+void TrainerState::take_in(const Samples& batch, const Tensor& y_pred, const Tensor& batch_loss) {
+  const NoGrad no_grad;
+  loss_mean.update(batch_loss, size_of(y_pred, {0}));
+  for (const auto& [name, metric] : metrics_) metric->update_state(batch.labels, y_pred);
+}
+
+void TrainerState::reset_metrics() {
+  loss_mean.reset();
+  for (const auto& [name, metric] : metrics_) metric->reset_state();
+}
+
+Logs TrainerState::results(const std::string& prefix) const {
+  Logs logs{{prefix + "loss", loss_mean.result()}};
+  for (const auto& [name, metric] : metrics_) logs.set(prefix + name, metric->result());
+  return logs;
+}
+
+std::vector<Run::Key> TrainerState::keys(const std::string& prefix) const {
+  std::vector<Run::Key> keys{{prefix + "loss", Direction::down}};
+  for (const auto& [name, metric] : metrics_) keys.push_back({prefix + name, metric->direction()});
+  return keys;
+}
+
+}  // namespace milgrad::nn
