@@ -18,6 +18,9 @@ bool grad_enabled() { return tracking; }
 NoGrad::NoGrad() : previous_(tracking) { tracking = false; }
 NoGrad::~NoGrad() { tracking = previous_; }
 
+EnableGrad::EnableGrad() : previous_(tracking) { tracking = true; }
+EnableGrad::~EnableGrad() { tracking = previous_; }
+
 NameScope::NameScope(std::string_view name) : previous_length_(scope.size()) {
   if (!scope.empty()) scope += '/';
   scope += name;

@@ -55,6 +55,18 @@ class NoGrad {
   bool previous_;
 };
 
+/// Puts operations on the tape again while it lives, inside of a NoGrad.
+class EnableGrad {
+ public:
+  EnableGrad();
+  ~EnableGrad();
+  EnableGrad(const EnableGrad&) = delete;
+  EnableGrad& operator=(const EnableGrad&) = delete;
+
+ private:
+  bool previous_;
+};
+
 /// Names the layer that runs; scopes nest into a path such as "encoder/dense".
 class NameScope {
  public:

@@ -1,6 +1,7 @@
 // The tape: saved values, recording, and destruction without recursion.
 #include "tensor/node.h"
 
+#include "tensor/custom.h"
 #include "tensor/error.h"
 
 #include <atomic>
@@ -59,8 +60,16 @@ std::shared_ptr<Node> make_leaf() {
   return node;
 }
 
+namespace {
+
+Saves saves_of(Op op, const Attrs& attrs) {
+  return op == Op::custom ? std::get<CustomAttrs>(attrs).op->saves : definition(op).saves.value;
+}
+
+}  // namespace
+
 void record_on_tape(Op op, const Attrs& attrs, std::span<const Tensor> inputs, Tensors& outputs) {
-  const Saves saves = definition(op).saves.value;
+  const Saves saves = saves_of(op, attrs);
   auto node = make_leaf();
   node->op = op;
   node->attrs = attrs;

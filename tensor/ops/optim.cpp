@@ -30,8 +30,8 @@ void expect_like_variable(const InferArgs& args, int i, const char* what) {
 void expect_scalar(const InferArgs& args, int i, const char* what, DTypes dtypes) {
   expect_dtype(args, i, dtypes);
   if (args.shape(i).rank() == 0) return;
-  throw ShapeError(fmt::format("[{}] a {} of shape {}; expected ()", args.op, what,
-                               args.shape(i).to_string()));
+  throw ShapeError(
+      fmt::format("[{}] a {} of shape {}; expected ()", args.op, what, args.shape(i).to_string()));
 }
 
 std::vector<Spec> infer_sgd_update(const InferArgs& args) {

@@ -1,0 +1,102 @@
+// Operations defined by users: kernel, gradient rule or gradient of the reference, errors by name.
+#include "autograd/custom_op.h"
+
+#include "autograd/grad.h"
+#include "autograd/trace.h"
+#include "tensor/operators.h"
+
+#include <doctest/doctest.h>
+
+using namespace milgrad;
+
+namespace {
+
+std::vector<Spec> infer_pair(const InferArgs& args) {
+  if (args.count() != 2 || !(args.inputs[0] == args.inputs[1]))
+    throw ShapeError(std::string("[") + args.op + "] expected two tensors of one shape");
+  return {args.inputs[0]};
+}
+
+void cubic_kernel(const Call& call) {
+  visit_floating(call.out().dtype, [&]<class T>() {
+    const T *x = call.in(0).as<T>(), *y = call.in(1).as<T>();
+    for (std::int64_t i = 0; i < call.out().numel; ++i)
+      call.out().as<T>()[i] = x[i] * x[i] * x[i] + x[i] * y[i];
+  });
+}
+
+/// x^3 + x y, with its gradient from the reference.
+CustomOp cubic() {
+  return {
+      .name = "cubic",
+      .infer = infer_pair,
+      .reference =
+          [](std::span<const Tensor> in) { return Tensors{in[0] * in[0] * in[0] + in[0] * in[1]}; },
+      .cpu = cubic_kernel,
+      .samples =
+          [] {
+            return std::vector<Tensors>{
+                {tensor({1.0, -2.0}), tensor({0.5, 3.0})},
+                {full({1, 1}, 2, DType::float64), full({1, 1}, 3, DType::float64)}};
+          }};
+}
+
+}  // namespace
+
+TEST_CASE("custom op: the gradient of a reference, of order 1 and 2") {
+  const auto op = make_custom_op(cubic());
+  const Tensor x = requires_grad(tensor({2.0})), y = requires_grad(tensor({5.0}));
+  const Tensor z = apply_custom(op, {x, y})[0];
+  CHECK(z.item() == 18);
+  const Tensors first = grad({z}, {x, y}, {.create_graph = true});
+  CHECK(first[0].item() == 17);  // 3 x^2 + y
+  CHECK(first[1].item() == 2);
+  const Tensors second = grad({first[0]}, {x, y});
+  CHECK(second[0].item() == 12);  // 6 x
+  CHECK(second[1].item() == 1);
+}
+
+TEST_CASE("custom op: inputs that depend on each other are counted once each") {
+  const auto op = make_custom_op(cubic());
+  const Tensor x = requires_grad(tensor({2.0}));
+  const Tensor z = apply_custom(op, {x, x * x})[0];  // 2 x^3
+  const Tensor first = grad(z, x, {.create_graph = true});
+  CHECK(first.item() == 24);
+  CHECK(grad(first, x).item() == 24);
+}
+
+TEST_CASE("custom op: gradcheck passes a right operation and finds a wrong one") {
+  CHECK(gradcheck(make_custom_op(cubic())).ok);
+  CustomOp wrong = cubic();
+  wrong.vjp = [](const VjpArgs& v) { return Tensors{v.g() * v.in(1), v.g() * v.in(0)}; };
+  CHECK_FALSE(gradcheck(make_custom_op(wrong)).ok);
+  CustomOp other = cubic();
+  other.reference = [](std::span<const Tensor> in) { return Tensors{in[0] * in[1]}; };
+  CHECK(gradcheck(make_custom_op(other)).message ==
+        "[cubic] output 0 differs from its reference by 1.33");
+}
+
+TEST_CASE("custom op: a trace replays it") {
+  const auto op = make_custom_op(cubic());
+  const Graph graph = trace([&](const Tensors& in) { return apply_custom(op, in); },
+                            {{Shape{1}, DType::float64}, {Shape{1}, DType::float64}});
+  CHECK(graph.run({tensor({2.0}), tensor({5.0})})[0].item() == 18);
+}
+
+TEST_CASE("custom op: errors name the operation") {
+  const auto op = make_custom_op(cubic());
+  CHECK_THROWS_WITH_AS(apply_custom(op, {tensor({1.0})}),
+                       "[cubic] expected two tensors of one shape", ShapeError);
+  CustomOp bare = cubic();
+  bare.reference = nullptr;
+  bare.why_not = "it is a lookup";
+  const Tensor x = requires_grad(tensor({1.0}));
+  const Tensor y = apply_custom(make_custom_op(bare), {x, x})[0];
+  CHECK_THROWS_WITH_AS(grad(y, x), "[cubic] is not differentiable: it is a lookup", GradientError);
+  CustomOp without_kernel = cubic();
+  without_kernel.cpu = nullptr;
+  CHECK_THROWS_WITH_AS(apply_custom(make_custom_op(without_kernel), {x, x}),
+                       "[cubic] no kernel for cpu", DeviceError);
+  CHECK_THROWS_WITH_AS(make_custom_op({.name = "empty"}),
+                       "[custom] the operation lacks a name or a shape rule", ValueError);
+}
