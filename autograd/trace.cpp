@@ -58,7 +58,7 @@ class Tracer : public Recorder {
   /// earlier operation of this trace overwrites is a new value from there on.
   std::int64_t value_of(const Tensor& x) {
     if (x.trace_value().trace == id_) return x.trace_value().value;
-    if (!x.has_storage()) return add_value(x.spec(), x.device()).trace_value().value;
+    if (!x.has_storage()) return shape_only(x);
     const Key key{x.storage().get(), x.raw_data(), versions_[x.storage().get()],
                   x.spec().to_string()};
     const auto [found, fresh] = externals_.emplace(key, graph_.values.size());
@@ -76,6 +76,13 @@ class Tracer : public Recorder {
 
  private:
   using Key = std::tuple<const Storage*, const std::byte*, std::uint64_t, std::string>;
+
+  /// A tensor from outside that a gradient rule remembers without its elements.
+  std::int64_t shape_only(const Tensor& x) {
+    const std::int64_t value = add_value(x.spec(), x.device()).trace_value().value;
+    graph_.externals.push_back({value, Tensor::abstract(x.spec(), x.device())});
+    return value;
+  }
 
   Tensor add_value(const Spec& spec, Device device) {
     graph_.values.push_back(spec);

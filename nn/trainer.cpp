@@ -1,6 +1,7 @@
 // compile, evaluate, predict and train_on_batch.
 #include "nn/trainer.h"
 
+#include "backends/flush_denormals.h"
 #include "nn/event_loop.h"
 #include "nn/trainer_state.h"
 #include "tensor/mode.h"
@@ -11,6 +12,15 @@
 #include <fmt/format.h>
 
 namespace milgrad::nn {
+namespace {
+
+OneOrMany<Tensor> infer_step(const Model& model, const Tensors& inputs) {
+  const NoGrad no_grad;
+  const FlushDenormals flush;
+  return model(inputs, Mode::infer);
+}
+
+}  // namespace
 
 void Model::compile(const CompileOptions& options) {
   auto trainer = std::make_shared<TrainerState>(*this, options);
@@ -55,16 +65,16 @@ OneOrMany<Tensor> Model::predict(const OneOrMany<Tensor>& inputs,
                   .steps = batches.size(),
                   .output = options.output},
                  options.callbacks);
-  const NoGrad no_grad;
   std::vector<Tensors> parts(outputs().size());
   loop.send([](Callback& c) { c.on_predict_begin(); });
   for (std::int64_t i = 0; i < batches.size(); ++i) {
     loop.send([i](Callback& c) { c.on_predict_batch_begin(i); });
-    const OneOrMany<Tensor> results = (*this)(batches[i].inputs);
+    const OneOrMany<Tensor> results = infer_step(*this, batches[i].inputs);
     for (std::size_t k = 0; k < parts.size(); ++k) parts[k].push_back(results[k]);
     loop.send([i](Callback& c) { c.on_predict_batch_end(i); });
   }
   Tensors joined;
+  const NoGrad no_grad;
   for (const Tensors& part : parts) joined.push_back(part.size() == 1 ? part[0] : concat(part));
   loop.send([](Callback& c) { c.on_predict_end(); });
   return joined;

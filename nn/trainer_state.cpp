@@ -2,6 +2,7 @@
 #include "nn/trainer_state.h"
 
 #include "autograd/grad.h"
+#include "backends/flush_denormals.h"
 #include "tensor/mode.h"
 #include "tensor/operators.h"
 #include "tensor/ops.h"
@@ -48,6 +49,7 @@ Tensor TrainerState::penalties() const {
 }
 
 void TrainerState::train_step(const Model& model, const Samples& batch) {
+  const FlushDenormals flush;
   if (!optimizer->built()) optimizer->build(trained_);
   const Tensor y_pred = model(batch.inputs, Mode::train);
   Tensor batch_loss = loss.compute(batch.labels, y_pred, batch.weights);
@@ -58,6 +60,7 @@ void TrainerState::train_step(const Model& model, const Samples& batch) {
 
 void TrainerState::test_step(const Model& model, const Samples& batch, const Tensor& penalty) {
   const NoGrad no_grad;
+  const FlushDenormals flush;
   const Tensor y_pred = model(batch.inputs, Mode::infer);
   const Tensor batch_loss = loss.compute(batch.labels, y_pred, batch.weights);
   take_in(batch, y_pred, penalty.defined() ? batch_loss + penalty : batch_loss);

@@ -1,9 +1,12 @@
 // compile, fit, evaluate, predict and train_on_batch. The numbers come from Keras 3.15.1 on JAX:
 // the same model (Dense 2 tanh with L2 0.05, Dense 2 softmax), weights, samples, order and options.
+#include "autograd/trace.h"
+#include "backends/flush_denormals.h"
 #include "nn/callbacks.h"
 #include "nn/losses.h"
 #include "nn/optimizers.h"
 #include "nn/trainer.h"
+#include "nn/trainer_state.h"
 #include "tensor/random.h"
 #include "tests/nn_support.h"
 
@@ -474,6 +477,66 @@ TEST_CASE("trainer: metrics of one name are numbered, copies of a model share th
   const nn::Model copy = model;
   const Data data = training_data();
   CHECK(nn::Model(copy).evaluate(data.x, data.y).names() == "loss, accuracy, accuracy_1");
+}
+
+TEST_CASE("trainer: denormal numbers are flushed inside of steps and nowhere else") {
+  const auto tiny = [] {
+    volatile float x = std::numeric_limits<float>::min();
+    x = x / 16;
+    return x;
+  };
+  CHECK(tiny() > 0);
+  {
+    const FlushDenormals outer;
+    CHECK(tiny() == 0);
+    { const FlushDenormals inner; }
+    CHECK(tiny() == 0);
+  }
+  CHECK(tiny() > 0);
+
+  nn::Model model = small_model();
+  float seen = -1;
+  const nn::Loss watching("watching", [&](const Tensor&, const Tensor& y_pred) {
+    seen = tiny();
+    return sum(y_pred, {1});
+  });
+  model.compile({.optimizer = "sgd", .loss = watching});
+  float in_callback = -1;
+  const auto watch =
+      nn::LambdaCallback({.on_train_batch_end = [&](nn::Run&, std::int64_t, const nn::BatchLogs&) {
+        in_callback = tiny();
+      }});
+  const Data data = training_data();
+  model.fit(data.x, data.y, {.callbacks = {watch}, .verbose = 0});
+  CHECK(seen == 0);
+  CHECK(in_callback > 0);
+}
+
+TEST_CASE("trainer: a train step can be traced, and its replay does the same") {
+  nn::Model eager = compiled(nn::SGD({.learning_rate = 0.1, .momentum = 0.9}));
+  nn::Model traced = compiled(nn::SGD({.learning_rate = 0.1, .momentum = 0.9}));
+  const Data data = training_data();
+  eager.train_on_batch(data.x, data.y);
+  traced.train_on_batch(data.x, data.y);
+  const Tensors before = traced.get_weights();
+  nn::TrainerState& state = *traced.trainer();
+  const Graph graph = trace(
+      [&](const Tensors& batch) {
+        state.train_step(traced, {{batch[0]}, batch[1], {}});
+        return Tensors{};
+      },
+      {data.x.spec(), data.y.spec()});
+  for (std::size_t i = 0; i < before.size(); ++i)
+    CHECK(traced.get_weights()[i].to_vector<float>() == before[i].to_vector<float>());
+
+  for (int step = 0; step < 3; ++step) {
+    const Logs logs = eager.train_on_batch(data.x, data.y);
+    state.reset_metrics();
+    graph.run({data.x, data.y});
+    CHECK(state.results() == logs);
+  }
+  for (std::size_t i = 0; i < before.size(); ++i)
+    CHECK(traced.get_weights()[i].to_vector<float>() == eager.get_weights()[i].to_vector<float>());
 }
 
 TEST_CASE("trainer: two runs of one seed are equal bit by bit") {
