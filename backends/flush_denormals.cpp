@@ -28,7 +28,11 @@ void set_control(std::uint64_t) {}
 
 }  // namespace
 
-FlushDenormals::FlushDenormals() : previous_(control()) { set_control(previous_ | kFlush); }
+FlushDenormals::FlushDenormals(bool flush) : previous_(control()) {
+  set_control(flush ? previous_ | kFlush : previous_ & ~kFlush);
+}
 FlushDenormals::~FlushDenormals() { set_control(previous_); }
+
+bool FlushDenormals::active() { return (control() & kFlush) != 0; }
 
 }  // namespace milgrad

@@ -56,6 +56,13 @@ ClassWeights compute_class_weights(const Tensor& labels, std::int64_t classes) {
 }
 
 Tensor sample_weights(const Tensor& labels, const ClassWeights& weights, DType dtype) {
+  for (const auto& [c, weight] : weights) {
+    if (!std::isfinite(weight) || weight < 0)
+      throw ValueError(
+          fmt::format("[class weights] class {} has the weight {}; expected a finite "
+                      "number of at least 0",
+                      c, weight));
+  }
   std::vector<double> values;
   for (const std::int64_t c : classes_of(labels)) {
     const auto weight = weights.find(c);

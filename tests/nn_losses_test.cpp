@@ -181,6 +181,10 @@ TEST_CASE("class weights: each sample gets its class's weight, 1 where there is 
   const Tensor one_hot_labels = table({1, 0, 0, 0, 0, 1}, 3);
   CHECK(nn::sample_weights(one_hot_labels, weights, DType::float64).to_vector<double>() ==
         std::vector<double>{0.5, 4});
+  CHECK_THROWS_WITH_AS(nn::sample_weights(labels, {{1, -2.0}}, DType::float32),
+                       "[class weights] class 1 has the weight -2; expected a finite number of at "
+                       "least 0",
+                       ValueError);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "nn/trainer_state.h"
 #include "tensor/random.h"
 #include "tests/nn_support.h"
+#include "tests/support.h"
 
 #include <algorithm>
 #include <cmath>
@@ -489,7 +490,11 @@ TEST_CASE("trainer: denormal numbers are flushed inside of steps and nowhere els
   {
     const FlushDenormals outer;
     CHECK(tiny() == 0);
-    { const FlushDenormals inner; }
+    CHECK(FlushDenormals::active());
+    {
+      const FlushDenormals inner(false);
+      CHECK(tiny() > 0);
+    }
     CHECK(tiny() == 0);
   }
   CHECK(tiny() > 0);
@@ -537,6 +542,30 @@ TEST_CASE("trainer: a train step can be traced, and its replay does the same") {
   }
   for (std::size_t i = 0; i < before.size(); ++i)
     CHECK(traced.get_weights()[i].to_vector<float>() == eager.get_weights()[i].to_vector<float>());
+}
+
+TEST_CASE("trainer: a training saved with its optimizer goes on as if it had not stopped") {
+  const test::TemporaryDirectory folder;
+  const auto path = folder / "half.weights.h5";
+  const Data data = training_data();
+  const auto train = [&](nn::Model& model, int from, int to) {
+    model.fit(
+        data.x, data.y,
+        {.epochs = to, .batch_size = 2, .initial_epoch = from, .verbose = 0, .shuffle_seed = 3});
+  };
+  nn::Model whole = compiled("adam"), half = compiled("adam"), resumed = compiled("adam");
+  train(whole, 0, 4);
+  train(half, 0, 2);
+  half.save_weights(path);
+  std::vector<Variable> variables;
+  for (const nn::Weight& weight : resumed.trainable_weights()) variables.push_back(weight.variable);
+  resumed.optimizer().build(variables);
+  CHECK(resumed.load_weights(path).skipped.empty());
+  train(resumed, 2, 4);
+  const Tensors expected = whole.get_weights(), weights = resumed.get_weights();
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    CHECK(weights[i].to_vector<float>() == expected[i].to_vector<float>());
+  CHECK(resumed.optimizer().iterations().value().item<int>() == 12);
 }
 
 TEST_CASE("trainer: two runs of one seed are equal bit by bit") {
