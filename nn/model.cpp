@@ -1,7 +1,7 @@
 // Models: what they are made of, what they are fed, and their weights.
 #include "nn/model.h"
 
-#include "nn/graph.h"
+#include "nn/layer_graph.h"
 #include "nn/model_inputs.h"
 #include "nn/names.h"
 #include "tensor/mode.h"
@@ -19,7 +19,7 @@ struct Model::State {
   std::string name;
   SymbolicTensors inputs;
   SymbolicTensors outputs;
-  Graph graph;
+  LayerGraph graph;
   std::shared_ptr<TrainerState> trainer;
   std::shared_ptr<OptimizerState> optimizer;
 };
@@ -52,12 +52,12 @@ Model::Model(const OneOrMany<SymbolicTensor>& inputs, const OneOrMany<SymbolicTe
   check_inputs_differ(inputs.list());
   state_->inputs = inputs.list();
   state_->outputs = outputs.list();
-  state_->graph = build_graph(inputs.list(), outputs.list());
+  state_->graph = build_layer_graph(inputs.list(), outputs.list());
   state_->name = options.name.empty() ? unique_name("Functional") : options.name;
 }
 
 const std::string& Model::name() const { return state_->name; }
-const Graph& Model::graph() const { return state_->graph; }
+const LayerGraph& Model::graph() const { return state_->graph; }
 const SymbolicTensors& Model::inputs() const { return state_->inputs; }
 const SymbolicTensors& Model::outputs() const { return state_->outputs; }
 std::vector<std::string> Model::input_names() const { return layer_names(inputs()); }

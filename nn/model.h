@@ -16,7 +16,7 @@
 
 namespace milgrad::nn {
 
-struct Graph;
+struct LayerGraph;
 struct TrainerState;
 
 struct ModelOptions {
@@ -55,7 +55,7 @@ class Model {
   Layer& get_layer(int index) const;
 
   /// The calls it runs.
-  const Graph& graph() const;
+  const LayerGraph& graph() const;
 
   /// Weights of all layers in their order.
   std::vector<Weight> weights() const;

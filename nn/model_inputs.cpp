@@ -20,14 +20,13 @@ std::optional<Dim> match(const Shape& expected, const Shape& shape) {
   for (int axis = 0; axis < shape.rank(); ++axis) {
     if (!is_symbolic(expected[axis])) {
       if (expected[axis] != shape[axis]) return std::nullopt;
-    } else if (is_symbolic(shape[axis])) {
-      if (expected[axis] != shape[axis]) return std::nullopt;
-      samples = shape[axis];
-    } else {
-      const std::int64_t multiple = symbol_multiple(expected[axis]);
-      if (shape[axis] % multiple != 0) return std::nullopt;
-      samples = shape[axis] / multiple;
+      continue;
     }
+    const std::int64_t multiple = symbol_multiple(expected[axis]);
+    const bool traced = is_symbolic(shape[axis]);
+    const std::int64_t size = traced ? symbol_multiple(shape[axis]) : shape[axis];
+    if (size % multiple != 0) return std::nullopt;
+    samples = traced ? symbolic_dim(symbol_of(shape[axis]), size / multiple) : size / multiple;
   }
   return samples;
 }

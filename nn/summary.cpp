@@ -1,7 +1,7 @@
 // The rows and totals of a model's summary.
 #include "nn/summary.h"
 
-#include "nn/graph.h"
+#include "nn/layer_graph.h"
 #include "nn/model.h"
 #include "nn/table.h"
 
@@ -81,7 +81,7 @@ StyledText connection_text(const Calls& calls) {
   return text.width() == 0 ? StyledText("-") : text;
 }
 
-std::map<const Layer*, Calls> calls_by_layer(const Graph& graph) {
+std::map<const Layer*, Calls> calls_by_layer(const LayerGraph& graph) {
   std::map<const Layer*, Calls> result;
   for (const GraphStep& step : graph.steps)
     result[step.call->layer.get()].push_back(step.call.get());
@@ -92,7 +92,7 @@ std::map<const Layer*, Calls> calls_by_layer(const Graph& graph) {
 }
 
 /// One call of one tensor at each depth, no layer twice: then connections need no column.
-bool is_chain(const Graph& graph) {
+bool is_chain(const LayerGraph& graph) {
   std::set<int> depths;
   std::set<const Layer*> layers;
   return std::all_of(graph.steps.begin(), graph.steps.end(), [&](const GraphStep& step) {

@@ -1,5 +1,5 @@
 // Models: order and names of layers (keras 3.15.1's), inputs, inner models, weights.
-#include "nn/graph.h"
+#include "autograd/trace.h"
 #include "nn/model.h"
 #include "nn/names.h"
 #include "nn/seed.h"
@@ -244,6 +244,19 @@ TEST_CASE("nn model: a seed scope gives a model its own numbers") {
   nn::next_seed();
   CHECK(build(1) == first);
   CHECK(build(2) != first);
+}
+
+TEST_CASE("nn model: a trace with a symbolic number of samples runs for any number") {
+  const nn::Model model = example();
+  const Spec image{{symbolic_dim(2), 28, 28}, DType::float32};
+  const Graph graph =
+      trace([&](const Tensors& bag) { return model(bag).list(); }, {image, image, image});
+  for (Dim samples : {0, 1, 5}) {
+    const Tensor x = ramp({samples, 28, 28}, 1e-4);
+    const Tensors bag{x, x * 2, x * -1};
+    CHECK(graph.run(bag)[0].to_vector<float>() == model(bag).one().to_vector<float>());
+  }
+  CHECK(graph.to_string().find("# dense_1") != std::string::npos);
 }
 
 TEST_CASE("nn model: float64 throughout when asked for") {

@@ -1,4 +1,5 @@
-// Graph: the layer calls between a model's inputs and outputs, in Keras's order, and how they run.
+// LayerGraph: the layer calls between a model's inputs and outputs, in Keras's order, and how they
+// run.
 #pragma once
 
 #include "nn/layer.h"
@@ -16,7 +17,7 @@ struct GraphStep {
   std::vector<int> output_slots = {};
 };
 
-struct Graph {
+struct LayerGraph {
   std::vector<GraphStep> steps = {};  // inputs' calls first, each after what it reads
   std::vector<Handle<Layer>> layers = {};
   std::vector<int> input_slots = {};
@@ -32,9 +33,6 @@ struct Graph {
 /// input ends the walk, so inner tensors of another model may be inputs. Inputs that no output
 /// needs are kept, at depth 0. (Keras 3: keras.src.ops.function.map_graph.)
 /// Throws ValueError if an output needs an Input that is not declared, or two layers share a name.
-Graph build_graph(const SymbolicTensors& inputs, const SymbolicTensors& outputs);
-
-/// "dense[0][0]": layer, call and output number of a tensor, as summaries print it.
-std::string describe(const SymbolicTensor& tensor);
+LayerGraph build_layer_graph(const SymbolicTensors& inputs, const SymbolicTensors& outputs);
 
 }  // namespace milgrad::nn

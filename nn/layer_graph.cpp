@@ -1,5 +1,5 @@
 // Collects, orders and runs the calls of a model.
-#include "nn/graph.h"
+#include "nn/layer_graph.h"
 
 #include <algorithm>
 #include <map>
@@ -135,12 +135,12 @@ GraphStep make_step(const Call& call, int depth, SlotTable& slots) {
 
 }  // namespace
 
-Graph build_graph(const SymbolicTensors& inputs, const SymbolicTensors& outputs) {
+LayerGraph build_layer_graph(const SymbolicTensors& inputs, const SymbolicTensors& outputs) {
   Walk walk(inputs);
   for (const SymbolicTensor& output : outputs) walk.visit(output);
   Depths depths = measure_depths(walk.sorted());
   add_unused_inputs(inputs, walk, depths);
-  Graph graph{.layers = order_layers(walk, depths)};
+  LayerGraph graph{.layers = order_layers(walk, depths)};
   check_names(graph.layers);
   SlotTable slots;
   graph.input_slots = slots.of(inputs);
@@ -153,7 +153,7 @@ Graph build_graph(const SymbolicTensors& inputs, const SymbolicTensors& outputs)
   return graph;
 }
 
-Tensors Graph::run(const Tensors& inputs, Mode mode) const {
+Tensors LayerGraph::run(const Tensors& inputs, Mode mode) const {
   Tensors values(static_cast<std::size_t>(slot_count));
   const auto value = [&](int slot) -> Tensor& { return values[static_cast<std::size_t>(slot)]; };
   for (std::size_t i = 0; i < inputs.size(); ++i) value(input_slots[i]) = inputs[i];
@@ -169,11 +169,6 @@ Tensors Graph::run(const Tensors& inputs, Mode mode) const {
   Tensors outputs;
   for (int slot : output_slots) outputs.push_back(value(slot));
   return outputs;
-}
-
-std::string describe(const SymbolicTensor& tensor) {
-  return fmt::format("{}[{}][{}]", tensor.layer().name(), tensor.node_index(),
-                     tensor.tensor_index());
 }
 
 }  // namespace milgrad::nn
