@@ -1,6 +1,7 @@
 // How an elementwise kernel walks broadcast operands: few, long rows instead of single elements.
 #pragma once
 
+#include "backends/cpu/thread_pool.h"
 #include "tensor/shape.h"
 
 #include <array>
@@ -97,5 +98,23 @@ class BroadcastLoop {
   std::array<unsigned, kMaxRank> moving_{};
   std::array<std::array<std::int64_t, kMaxRank>, N> strides_{};
 };
+
+/// Calls f(offset in out, offsets of the operands, count) for stretches of rows that together are
+/// all of the output, spread over the threads where that is worth it.
+template <int N, class F>
+void parallel_rows(const BroadcastLoop<N>& loop, const F& f) {
+  if (loop.rows() != 1) {
+    parallel_ranges(loop.rows(), loop.length(), [&](std::int64_t first, std::int64_t last) {
+      loop.for_rows(first, last,
+                    [&](std::int64_t out, const auto& at) { f(out, at, loop.length()); });
+    });
+    return;
+  }
+  parallel_ranges(loop.length(), 1, [&](std::int64_t first, std::int64_t last) {
+    typename BroadcastLoop<N>::Offsets at;
+    for (int i = 0; i < N; ++i) at[static_cast<std::size_t>(i)] = loop.moves(i) ? first : 0;
+    f(first, at, last - first);
+  });
+}
 
 }  // namespace milgrad::cpu

@@ -1,6 +1,9 @@
-// Elementwise kernels.
+// Elementwise kernels: the way to the vector kernels for floating dtypes, and plain loops, which
+// the compiler vectorises, for integers, comparisons, logic, where and cast.
 #include "backends/cpu/broadcast_loop.h"
+#include "backends/cpu/elementwise_floating.h"
 #include "backends/cpu/scalar_math.h"
+#include "backends/cpu/thread_pool.h"
 #include "backends/kernel_table.h"
 
 #include <algorithm>
@@ -10,63 +13,98 @@
 namespace milgrad::cpu {
 namespace {
 
+template <class In, class Out, class F>
+void map(const Call& c, const F& f) {
+  const In* x = c.in(0).as<In>();
+  Out* out = c.out().as<Out>();
+  parallel_ranges(c.out().numel, 1, [=](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i) out[i] = f(x[i]);
+  });
+}
+
+/// out = f(a, b) along a row; an operand that stands still is read once.
+template <class In, class Out, class F>
+void map_row(const F& f, const In* a, bool a_moves, const In* b, bool b_moves, Out* out,
+             std::int64_t count) {
+  if (a_moves && b_moves) {
+    for (std::int64_t i = 0; i < count; ++i) out[i] = f(a[i], b[i]);
+  } else if (a_moves) {
+    const In fixed = *b;
+    for (std::int64_t i = 0; i < count; ++i) out[i] = f(a[i], fixed);
+  } else if (b_moves) {
+    const In fixed = *a;
+    for (std::int64_t i = 0; i < count; ++i) out[i] = f(fixed, b[i]);
+  } else {
+    std::fill_n(out, count, f(*a, *b));
+  }
+}
+
+template <class In, class Out, class F>
+void map_pairs(const Call& c, const F& f) {
+  const BroadcastLoop<2> loop(c.out().shape, {&c.in(0).shape, &c.in(1).shape});
+  parallel_rows(loop, [&](std::int64_t to, const auto& at, std::int64_t count) {
+    map_row(f, c.in(0).as<In>() + at[0], loop.moves(0), c.in(1).as<In>() + at[1], loop.moves(1),
+            c.out().as<Out>() + to, count);
+  });
+}
+
 template <class F>
 concept TakesIntegers = requires {
   F::takes_integers;
 };
 
-/// Calls f.operator()<T>() for the dtypes that the functor F takes.
-template <class F, class Body>
-void visit_for(DType dtype, const Body& body) {
-  if (is_floating(dtype)) return visit_floating(dtype, body);
-  if constexpr (TakesIntegers<F>) {
-    if (dtype == DType::int32) return body.template operator()<std::int32_t>();
-    if (dtype == DType::int64) return body.template operator()<std::int64_t>();
-    return body.template operator()<std::uint8_t>();
-  }
-}
-
-template <class In, class Out, class F>
-void map(const Call& c, const F& f) {
-  const In* x = c.in(0).as<In>();
-  Out* out = c.out().as<Out>();
-  const std::int64_t count = c.out().numel;
-  for (std::int64_t i = 0; i < count; ++i) out[i] = f(x[i]);
-}
-
 template <class F>
-void unary(const Call& c, const F& f = {}) {
-  visit_for<F>(c.out().dtype, [&]<class T>() { map<T, T>(c, f); });
+void visit_integer(DType dtype, const F& f) {
+  if (dtype == DType::int32) return f.template operator()<std::int32_t>();
+  if (dtype == DType::int64) return f.template operator()<std::int64_t>();
+  f.template operator()<std::uint8_t>();
 }
 
-/// out = f(a, b), row by row; the four loops are those that a compiler can vectorise.
-template <class In, class Out, class F>
-void map_pairs(const Call& c, const F& f) {
-  const BroadcastLoop<2> loop(c.out().shape, {&c.in(0).shape, &c.in(1).shape});
-  const std::int64_t length = loop.length();
-  const bool a_moves = loop.moves(0), b_moves = loop.moves(1);
-  loop.for_rows(0, loop.rows(), [&](std::int64_t row, const auto& at) {
-    const In *a = c.in(0).as<In>() + at[0], *b = c.in(1).as<In>() + at[1];
-    Out* out = c.out().as<Out>() + row;
-    if (a_moves && b_moves)
-      for (std::int64_t i = 0; i < length; ++i) out[i] = f(a[i], b[i]);
-    else if (a_moves)
-      for (std::int64_t i = 0; i < length; ++i) out[i] = f(a[i], *b);
-    else if (b_moves)
-      for (std::int64_t i = 0; i < length; ++i) out[i] = f(*a, b[i]);
-    else
-      std::fill_n(out, length, f(*a, *b));
-  });
-}
-
+/// For the dtypes besides the floating ones that the functor F takes; `infer` refused the others.
 template <class F>
-void binary(const Call& c) {
-  visit_for<F>(c.out().dtype, [&]<class T>() { map_pairs<T, T>(c, F{}); });
+void integer_unary(const Call& c) {
+  if constexpr (TakesIntegers<F>)
+    visit_integer(c.out().dtype, [&]<class T>() { map<T, T>(c, F{}); });
+}
+template <class F>
+void integer_binary(const Call& c) {
+  if constexpr (TakesIntegers<F>)
+    visit_integer(c.out().dtype, [&]<class T>() { map_pairs<T, T>(c, F{}); });
 }
 
 template <class F>
 void compare(const Call& c) {
   visit_dtype(c.in(0).dtype, [&]<class T>() { map_pairs<T, bool>(c, F{}); });
+}
+
+template <class T, bool a_moves, bool b_moves>
+void select_row(const bool* condition, const T* a, const T* b, T* out, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const T left = a[a_moves ? i : 0], right = b[b_moves ? i : 0];
+    out[i] = condition[i] ? left : right;
+  }
+}
+
+template <class T>
+void select(const Call& c) {
+  const BroadcastLoop<3> loop(c.out().shape, {&c.in(0).shape, &c.in(1).shape, &c.in(2).shape});
+  const bool a_moves = loop.moves(1), b_moves = loop.moves(2);
+  parallel_rows(loop, [&](std::int64_t to, const auto& at, std::int64_t count) {
+    const bool* condition = c.in(0).as<bool>() + at[0];
+    const T *a = c.in(1).as<T>() + at[1], *b = c.in(2).as<T>() + at[2];
+    T* out = c.out().as<T>() + to;
+    if (!loop.moves(0)) {
+      const T* chosen = *condition ? a : b;
+      const bool moves = *condition ? a_moves : b_moves;
+      moves ? std::copy_n(chosen, count, out) : std::fill_n(out, count, *chosen);
+    } else if (a_moves) {
+      (b_moves ? select_row<T, true, true> : select_row<T, true, false>)(condition, a, b, out,
+                                                                         count);
+    } else {
+      (b_moves ? select_row<T, false, true> : select_row<T, false, false>)(condition, a, b, out,
+                                                                           count);
+    }
+  });
 }
 
 /// To an integer: values out of range become its nearest end and NaN 0, where C++ leaves the
@@ -86,35 +124,22 @@ To convert(From x) {
   }
 }
 
-template <class T>
-void select(const Call& c) {
-  const BroadcastLoop<3> loop(c.out().shape, {&c.in(0).shape, &c.in(1).shape, &c.in(2).shape});
-  const std::int64_t length = loop.length();
-  const std::int64_t steps[] = {loop.moves(0), loop.moves(1), loop.moves(2)};
-  loop.for_rows(0, loop.rows(), [&](std::int64_t row, const auto& at) {
-    const bool* condition = c.in(0).as<bool>() + at[0];
-    const T *a = c.in(1).as<T>() + at[1], *b = c.in(2).as<T>() + at[2];
-    T* out = c.out().as<T>() + row;
-    for (std::int64_t i = 0; i < length; ++i)
-      out[i] = condition[i * steps[0]] ? a[i * steps[1]] : b[i * steps[2]];
-  });
-}
-
 }  // namespace
 
 #define OP(name)
-#define UNARY(name) \
-  void name(const Call& c) { unary<scalar::functors::name>(c); }
-#define BINARY(name) \
-  void name(const Call& c) { binary<scalar::functors::name>(c); }
+#define UNARY(name)                                                                            \
+  void name(const Call& c) {                                                                   \
+    is_floating(c.out().dtype) ? floating::name(c) : integer_unary<scalar::functors::name>(c); \
+  }
+#define BINARY(name)                                                                            \
+  void name(const Call& c) {                                                                    \
+    is_floating(c.out().dtype) ? floating::name(c) : integer_binary<scalar::functors::name>(c); \
+  }
 #include "tensor/ops.def"
 #undef OP
 
-void elu(const Call& c) { unary(c, scalar::functors::elu{c.get<NumberAttrs>().a}); }
-void clip(const Call& c) {
-  const auto [low, high] = c.get<NumberAttrs>();
-  unary(c, scalar::functors::clip{low, high});
-}
+void elu(const Call& c) { floating::elu(c); }
+void clip(const Call& c) { floating::clip(c); }
 
 void equal(const Call& c) { compare<std::equal_to<>>(c); }
 void not_equal(const Call& c) { compare<std::not_equal_to<>>(c); }
@@ -129,8 +154,9 @@ void logical_or(const Call& c) { map_pairs<bool, bool>(c, std::logical_or<>{}); 
 void logical_xor(const Call& c) { map_pairs<bool, bool>(c, std::not_equal_to<>{}); }
 
 void isfinite(const Call& c) {
-  visit_floating(c.in(0).dtype,
-                 [&]<class T>() { map<T, bool>(c, [](T x) { return std::isfinite(x); }); });
+  visit_floating(c.in(0).dtype, [&]<class T>() {
+    map<T, bool>(c, [](T x) { return std::abs(x) <= std::numeric_limits<T>::max(); });
+  });
 }
 
 void where(const Call& c) {
