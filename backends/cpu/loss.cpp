@@ -1,82 +1,117 @@
-// Losses from logits, one row at a time: with m = max(x) and s = sum(exp(x - m)) the logarithm of
-// softmax is x - m - log(s).
-#include "backends/cpu/softmax_columns.h"
+// Losses from logits. The softmax losses go row by row: with m = max(x) and s = sum(exp(x - m)) the
+// logarithm of softmax is x - m - log(s).
 #include "backends/kernel_table.h"
 
-#include <cmath>
-#include <limits>
+// clang-format off: the order matters
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backends/cpu/loss.cpp"
+#include <hwy/foreach_target.h>
+// clang-format on
 
-namespace milgrad::cpu {
+#include "backends/cpu/softmax_rows.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace milgrad::cpu::HWY_NAMESPACE {
 namespace {
 
-template <class T>
-class LogSoftmaxRow {
- public:
-  LogSoftmaxRow(const T* x, std::int64_t classes) : x_(x) {
-    constexpr T kLowest = -std::numeric_limits<T>::infinity();
-    maximum_ = kLowest;
-    for (std::int64_t i = 0; i < classes; ++i)
-      if (x[i] > maximum_ || x[i] != x[i]) maximum_ = x[i];
-    if (maximum_ == kLowest) maximum_ = 0;
-    double total = 0;
-    for (std::int64_t i = 0; i < classes; ++i)
-      total += static_cast<double>(std::exp(x[i] - maximum_));
-    log_total_ = total == 0 ? 0 : std::log(total);
-  }
-  double operator[](std::int64_t i) const {
-    return static_cast<double>(x_[i] - maximum_) - log_total_;
-  }
-
- private:
-  const T* x_;
-  T maximum_;
-  double log_total_;
-};
-
-}  // namespace
-
-void sparse_softmax_cross_entropy(const Call& call) {
+/// y[row] = loss(row, logarithm) where logarithm(i) is log(softmax(x)[i]) in double.
+template <class T, class Loss>
+void for_each_row(const Call& call, const Loss& loss) {
   const std::int64_t rows = call.in(0).shape[0], classes = call.in(0).shape[1];
-  visit_floating(call.out().dtype, [&]<class T>() {
-    visit_dtype(call.in(1).dtype, [&]<class Label>() {
-      const T* x = call.in(0).as<const T>();
-      const Label* labels = call.in(1).as<const Label>();
-      T* y = call.out().as<T>();
-      for (std::int64_t row = 0; row < rows; ++row) {
-        const auto label = static_cast<std::int64_t>(labels[row]);
-        const LogSoftmaxRow<T> log_softmax(x + row * classes, classes);
-        // A label without a class never reads outside of the row.
-        y[row] = label >= 0 && label < classes ? static_cast<T>(-log_softmax[label])
-                                               : std::numeric_limits<T>::quiet_NaN();
-      }
-    });
-  });
-}
-
-void softmax_cross_entropy(const Call& call) {
-  const std::int64_t rows = call.in(0).shape[0], classes = call.in(0).shape[1];
-  visit_floating(call.out().dtype, [&]<class T>() {
-    const T *x = call.in(0).as<const T>(), *targets = call.in(1).as<const T>();
-    T* y = call.out().as<T>();
-    for (std::int64_t row = 0; row < rows; ++row) {
-      const LogSoftmaxRow<T> log_softmax(x + row * classes, classes);
-      const T* t = targets + row * classes;
-      double loss = 0;
-      for (std::int64_t i = 0; i < classes; ++i)
-        if (t[i] != 0) loss -= static_cast<double>(t[i]) * log_softmax[i];
-      y[row] = static_cast<T>(loss);
+  parallel_ranges(rows, classes * kExpWork, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t row = first; row < last; ++row) {
+      const T* x = call.in(0).as<const T>() + row * classes;
+      const SoftmaxRow<T> softmax(x, classes);
+      const double log_s = softmax.log_s();
+      call.out().as<T>()[row] = static_cast<T>(
+          loss(row, [&](std::int64_t i) { return static_cast<double>(x[i] - softmax.m) - log_s; }));
     }
   });
 }
 
-/// max(x, 0) - x t + log(1 + exp(-|x|))
-void binary_cross_entropy_with_logits(const Call& call) {
+/// max(x, 0) - x t + log(1 + exp(-|x|)), which neither overflows nor cancels.
+struct BinaryCrossEntropy {
+  template <class V>
+  HWY_INLINE V operator()(V x, V t) const {
+    const V zero = math::constant(x, 0);
+    const V positive = math::select(x < zero, zero, x);
+    return positive - x * t + math::log1p(math::exp(math::neg(math::abs(x))));
+  }
+};
+
+template <class T>
+void binary_cross_entropy(const T* x, const T* t, T* y, std::int64_t count) {
+  constexpr std::int64_t kLanes = HWY_LANES(T);
+  const hn::ScalableTag<T> d;
+  const BinaryCrossEntropy f;
+  std::int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    hn::StoreU(f(hn::LoadU(d, x + i), hn::LoadU(d, t + i)), d, y + i);
+  const std::int64_t rest = count - i;
+  if (rest == 0) return;
+  store_first(f(load_first(d, x + i, rest, T(0)), load_first(d, t + i, rest, T(0))), d, y + i,
+              rest);
+}
+
+}  // namespace
+
+void sparse_softmax_cross_entropy(const Call& call) {
+  const std::int64_t classes = call.in(0).shape[1];
   visit_floating(call.out().dtype, [&]<class T>() {
-    const T *x = call.in(0).as<const T>(), *t = call.in(1).as<const T>();
-    T* y = call.out().as<T>();
-    for (std::int64_t i = 0; i < call.out().numel; ++i)
-      y[i] = (x[i] < 0 ? T(0) : x[i]) - x[i] * t[i] + std::log1p(std::exp(-std::abs(x[i])));
+    const auto losses = [&](const auto* labels) {
+      // A label without a class never reads outside of the row.
+      for_each_row<T>(call, [&](std::int64_t row, const auto& logarithm) {
+        const std::int64_t label = labels[row];
+        return label >= 0 && label < classes ? -logarithm(label)
+                                             : std::numeric_limits<double>::quiet_NaN();
+      });
+    };
+    if (call.in(1).dtype == DType::int32)
+      losses(call.in(1).as<const std::int32_t>());
+    else
+      losses(call.in(1).as<const std::int64_t>());
   });
 }
 
+void softmax_cross_entropy(const Call& call) {
+  const std::int64_t classes = call.in(0).shape[1];
+  visit_floating(call.out().dtype, [&]<class T>() {
+    for_each_row<T>(call, [&](std::int64_t row, const auto& logarithm) {
+      const T* t = call.in(1).as<const T>() + row * classes;
+      double loss = 0;
+      for (std::int64_t i = 0; i < classes; ++i)
+        if (t[i] != 0) loss -= static_cast<double>(t[i]) * logarithm(i);
+      return loss;
+    });
+  });
+}
+
+void binary_cross_entropy_with_logits(const Call& call) {
+  visit_floating(call.out().dtype, [&]<class T>() {
+    const T *x = call.in(0).as<const T>(), *t = call.in(1).as<const T>();
+    parallel_ranges(call.out().numel, kExpWork, [&](std::int64_t first, std::int64_t last) {
+      binary_cross_entropy(x + first, t + first, call.out().as<T>() + first, last - first);
+    });
+  });
+}
+
+}  // namespace milgrad::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace milgrad::cpu {
+
+HWY_EXPORT(sparse_softmax_cross_entropy);
+HWY_EXPORT(softmax_cross_entropy);
+HWY_EXPORT(binary_cross_entropy_with_logits);
+
+void sparse_softmax_cross_entropy(const Call& call) {
+  MILGRAD_DISPATCH(sparse_softmax_cross_entropy)(call);
+}
+void softmax_cross_entropy(const Call& call) { MILGRAD_DISPATCH(softmax_cross_entropy)(call); }
+void binary_cross_entropy_with_logits(const Call& call) {
+  MILGRAD_DISPATCH(binary_cross_entropy_with_logits)(call);
+}
+
 }  // namespace milgrad::cpu
+#endif

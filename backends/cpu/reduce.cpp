@@ -1,99 +1,182 @@
 // Sums, products and extremes over axes.
-#include "backends/cpu/reduce_plan.h"
 #include "backends/kernel_table.h"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-#include <type_traits>
+// clang-format off: the order matters
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backends/cpu/reduce.cpp"
+#include <hwy/foreach_target.h>
+// clang-format on
 
-namespace milgrad::cpu {
+#include "backends/cpu/reduce_rows.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace milgrad::cpu::HWY_NAMESPACE {
 namespace {
 
-/// Floating sums are kept in float64, which makes a float32 result exact to its last bit or so;
-/// integers wrap around without undefined behaviour.
+/// Integers are combined one by one; sums and products wrap around without undefined behaviour.
 template <class T>
-using Accumulator = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
+struct WrappingSum {
+  using Lane = std::uint64_t;
+  static constexpr Lane kInitial = 0;
+  static Lane combine(Lane a, Lane b) { return a + b; }
+};
+template <class T>
+struct IntegerMax {
+  using Lane = T;
+  static constexpr T kInitial = std::numeric_limits<T>::lowest();
+  static T combine(T a, T b) { return b > a ? b : a; }
+};
+template <class T>
+struct IntegerMin {
+  using Lane = T;
+  static constexpr T kInitial = std::numeric_limits<T>::max();
+  static T combine(T a, T b) { return b < a ? b : a; }
+};
+template <class T>
+struct Product {
+  using Lane = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
+  static constexpr Lane kInitial = 1;
+  static Lane combine(Lane a, Lane b) { return a * b; }
+};
 
-template <class T>
 struct Sum {
-  using Acc = Accumulator<T>;
-  static constexpr Acc kInitial = 0;
-  static Acc combine(Acc a, T x) { return a + static_cast<Acc>(x); }
-  static Acc merge(Acc a, Acc b) { return a + b; }
+  template <class T>
+  using Of = std::conditional_t<std::is_floating_point_v<T>, SumLanes<T>, WrappingSum<T>>;
 };
-template <class T>
-struct Prod {
-  using Acc = Accumulator<T>;
-  static constexpr Acc kInitial = 1;
-  static Acc combine(Acc a, T x) { return a * static_cast<Acc>(x); }
-  static Acc merge(Acc a, Acc b) { return a * b; }
-};
-template <class T>
-constexpr T kLowest = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
-                                                           : std::numeric_limits<T>::lowest();
-template <class T>
-constexpr T kHighest = std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity()
-                                                            : std::numeric_limits<T>::max();
-template <class T>
 struct Max {
-  using Acc = T;
-  static constexpr Acc kInitial = kLowest<T>;
-  static Acc combine(Acc a, T x) { return x > a || x != x ? x : a; }
-  static Acc merge(Acc a, Acc b) { return combine(a, b); }
+  template <class T>
+  using Of = std::conditional_t<std::is_floating_point_v<T>, MaxLanes<T>, IntegerMax<T>>;
 };
-template <class T>
 struct Min {
-  using Acc = T;
-  static constexpr Acc kInitial = kHighest<T>;
-  static Acc combine(Acc a, T x) { return x < a || x != x ? x : a; }
-  static Acc merge(Acc a, Acc b) { return combine(a, b); }
+  template <class T>
+  using Of = std::conditional_t<std::is_floating_point_v<T>, MinLanes<T>, IntegerMin<T>>;
+};
+struct Prod {
+  template <class T>
+  using Of = Product<T>;
 };
 
-constexpr std::int64_t kColumns = 512;
-/// Long rows are summed in blocks, whose sums are added: the rounding errors grow with the number
-/// of blocks and the length of one, not with the length of the row.
-constexpr std::int64_t kBlock = 1024;
+template <class P>
+concept HasVectors = requires {
+  typename P::D;
+};
 
-template <class R, class T>
-void reduce(const ReducePlan& plan, const T* x, T* y) {
-  using Acc = typename R::Acc;
-  plan.kept.for_each(0, plan.kept.total(), [&](std::int64_t kept) {
-    if (plan.inner_reduced) {
-      Acc acc = R::kInitial;
+template <class P, class T>
+typename P::Lane combine_row(const T* x, std::int64_t count) {
+  if constexpr (HasVectors<P>) {
+    return reduce_row<P>(x, count);
+  } else {
+    typename P::Lane result = P::kInitial;
+    for (std::int64_t i = 0; i < count; ++i)
+      result = P::combine(result, static_cast<typename P::Lane>(x[i]));
+    return result;
+  }
+}
+
+template <class P, class T>
+void combine_columns(typename P::Lane* lanes, const T* x, std::int64_t rows, std::int64_t stride,
+                     std::int64_t width) {
+  if constexpr (HasVectors<P>) {
+    reduce_columns<P>(lanes, x, rows, stride, width);
+  } else {
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t c = 0; c < width; ++c)
+        lanes[c] = P::combine(lanes[c], static_cast<typename P::Lane>(x[r * stride + c]));
+  }
+}
+
+template <class P, class T>
+void reduce_to_rows(const ReducePlan& plan, const T* x, T* y) {
+  parallel_ranges(plan.kept.total(), plan.work(), [&](std::int64_t first, std::int64_t last) {
+    T* out = y + first;
+    plan.kept.for_each(first, last - first, [&](std::int64_t kept) {
+      typename P::Lane result = P::kInitial;
       plan.reduced.for_each(0, plan.reduced.total(), [&](std::int64_t offset) {
         const T* row = x + kept + offset;
-        for (std::int64_t begin = 0; begin < plan.inner; begin += kBlock) {
-          const std::int64_t end = std::min(plan.inner, begin + kBlock);
-          Acc part = R::kInitial;
-          for (std::int64_t i = begin; i < end; ++i) part = R::combine(part, row[i]);
-          acc = R::merge(acc, part);
-        }
+        for (std::int64_t r = 0; r < plan.rows; ++r, row += plan.row_stride)
+          result = P::combine(result, combine_row<P>(row, plan.inner));
       });
-      *y++ = static_cast<T>(acc);
-      return;
-    }
-    for (std::int64_t begin = 0; begin < plan.inner; begin += kColumns) {
-      const std::int64_t width = std::min(kColumns, plan.inner - begin);
-      Acc acc[kColumns];
-      std::fill_n(acc, width, R::kInitial);
-      plan.reduced.for_each(0, plan.reduced.total(), [&](std::int64_t offset) {
-        const T* row = x + kept + offset + begin;
-        for (std::int64_t i = 0; i < width; ++i) acc[i] = R::combine(acc[i], row[i]);
+      *out++ = static_cast<T>(result);
+    });
+  });
+}
+
+/// y[0..width) from a strip of the columns of x.
+template <class P, class T>
+void reduce_strip(const ReducePlan& plan, const T* x, T* y, std::int64_t width) {
+  typename P::Lane lanes[kStrip];
+  std::fill_n(lanes, width, P::kInitial);
+  plan.reduced.for_each(0, plan.reduced.total(), [&](std::int64_t offset) {
+    combine_columns<P>(lanes, x + offset, plan.rows, plan.row_stride, width);
+  });
+  for (std::int64_t c = 0; c < width; ++c) y[c] = static_cast<T>(lanes[c]);
+}
+
+/// How narrow strips may become so that a few wide columns still are work for several threads.
+constexpr std::int64_t kNarrowStrip = 32;
+
+template <class P, class T>
+void reduce_to_columns(const ReducePlan& plan, const T* x, T* y) {
+  const std::int64_t inner = plan.inner;
+  if (plan.kept.total() == 1) {
+    const std::int64_t strip = inner < kParallelTiles * kStrip ? kNarrowStrip : kStrip;
+    const std::int64_t weight = plan.work() / std::max<std::int64_t>(1, inner) * strip;
+    parallel_ranges(
+        (inner + strip - 1) / strip, weight, [&](std::int64_t first, std::int64_t last) {
+          const std::int64_t end = std::min(inner, last * strip);
+          for_each_strip(end - first * strip, [&](std::int64_t begin, std::int64_t width) {
+            const std::int64_t at = first * strip + begin;
+            reduce_strip<P>(plan, x + at, y + at, width);
+          });
+        });
+    return;
+  }
+  parallel_ranges(plan.kept.total(), plan.work(), [&](std::int64_t first, std::int64_t last) {
+    T* out = y + first * inner;
+    plan.kept.for_each(first, last - first, [&](std::int64_t kept) {
+      for_each_strip(inner, [&](std::int64_t begin, std::int64_t width) {
+        reduce_strip<P>(plan, x + kept + begin, out + begin, width);
       });
-      for (std::int64_t i = 0; i < width; ++i) *y++ = static_cast<T>(acc[i]);
+      out += inner;
+    });
+  });
+}
+
+template <class R>
+void reduce_axes(const Call& call, unsigned axes) {
+  const ReducePlan plan(call.in(0).shape, axes);
+  visit_dtype(call.out().dtype, [&]<class T>() {
+    if constexpr (!std::is_same_v<T, bool>) {
+      const T* x = call.in(0).as<const T>();
+      T* y = call.out().as<T>();
+      using P = typename R::template Of<T>;
+      if (plan.inner_reduced)
+        reduce_to_rows<P>(plan, x, y);
+      else
+        reduce_to_columns<P>(plan, x, y);
     }
   });
 }
 
-template <template <class> class R>
-void reduce_axes(const Call& call, unsigned axes) {
-  visit_dtype(call.out().dtype, [&]<class T>() {
-    if constexpr (!std::is_same_v<T, bool>)
-      reduce<R<T>>(ReducePlan(call.in(0).shape, axes), call.in(0).as<const T>(),
-                   call.out().as<T>());
-  });
-}
+}  // namespace
+
+void reduce_sum(const Call& call, unsigned axes) { reduce_axes<Sum>(call, axes); }
+void reduce_max(const Call& call, unsigned axes) { reduce_axes<Max>(call, axes); }
+void reduce_min(const Call& call, unsigned axes) { reduce_axes<Min>(call, axes); }
+void reduce_prod(const Call& call, unsigned axes) { reduce_axes<Prod>(call, axes); }
+
+}  // namespace milgrad::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace milgrad::cpu {
+
+HWY_EXPORT(reduce_sum);
+HWY_EXPORT(reduce_max);
+HWY_EXPORT(reduce_min);
+HWY_EXPORT(reduce_prod);
+
+namespace {
 
 unsigned axes_of(const Call& call) {
   unsigned axes = 0;
@@ -103,10 +186,12 @@ unsigned axes_of(const Call& call) {
 
 }  // namespace
 
-void sum(const Call& call) { reduce_axes<Sum>(call, axes_of(call)); }
-void max(const Call& call) { reduce_axes<Max>(call, axes_of(call)); }
-void min(const Call& call) { reduce_axes<Min>(call, axes_of(call)); }
-void prod(const Call& call) { reduce_axes<Prod>(call, 1u << call.get<AxisAttrs>().axis); }
+void sum(const Call& call) { MILGRAD_DISPATCH(reduce_sum)(call, axes_of(call)); }
+void max(const Call& call) { MILGRAD_DISPATCH(reduce_max)(call, axes_of(call)); }
+void min(const Call& call) { MILGRAD_DISPATCH(reduce_min)(call, axes_of(call)); }
+void prod(const Call& call) {
+  MILGRAD_DISPATCH(reduce_prod)(call, 1u << call.get<AxisAttrs>().axis);
+}
 
 void sum_to_like(const Call& call) {
   const Shape &from = call.in(0).shape, &to = call.out().shape;
@@ -114,7 +199,7 @@ void sum_to_like(const Call& call) {
   unsigned axes = 0;
   for (int axis = 0; axis < from.rank(); ++axis)
     if (axis < shift || to[axis - shift] != from[axis]) axes |= 1u << axis;
-  reduce_axes<Sum>(call, axes);
+  MILGRAD_DISPATCH(reduce_sum)(call, axes);
 }
 
 void size_of(const Call& call) {
@@ -124,3 +209,4 @@ void size_of(const Call& call) {
 }
 
 }  // namespace milgrad::cpu
+#endif

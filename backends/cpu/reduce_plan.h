@@ -9,10 +9,11 @@
 
 namespace milgrad::cpu {
 
-/// Nested loops over the offsets of some axes, the last axis fastest.
+/// Nested loops over the offsets of some axes, the axis added first fastest.
 class Loops {
  public:
-  void push_front(std::int64_t size, std::int64_t stride) {
+  /// Adds an axis around those added so far.
+  void push_outer(std::int64_t size, std::int64_t stride) {
     sizes_[static_cast<std::size_t>(count_)] = size;
     strides_[static_cast<std::size_t>(count_)] = stride;
     ++count_;
@@ -49,13 +50,16 @@ class Loops {
 };
 
 struct ReducePlan {
-  Loops kept;                  // the outputs, in order, apart from the inner run
-  Loops reduced;               // what each of them sums over, apart from the inner run
-  std::int64_t inner = 1;      // length of the contiguous run
-  bool inner_reduced = false;  // whether it is summed up or kept
+  Loops kept;                   // the outputs, in order, apart from the inner run
+  Loops reduced;                // what each of them combines, apart from rows and the inner run
+  std::int64_t rows = 1;        // the reduced axis next to the inner run: this many rows,
+  std::int64_t row_stride = 0;  // so far apart
+  std::int64_t inner = 1;       // length of the contiguous run
+  bool inner_reduced = true;    // whether it is combined or kept
 
   /// `reduced_axes`: bit set over the axes of `shape`.
   ReducePlan(const Shape& shape, unsigned reduced_axes) {
+    const auto is_reduced = [&](int axis) { return ((reduced_axes >> axis) & 1u) != 0; };
     std::int64_t stride = 1;
     bool first = true;
     for (int axis = shape.rank() - 1; axis >= 0;) {
@@ -63,23 +67,33 @@ struct ReducePlan {
         --axis;
         continue;
       }
-      const bool reduces = is_reduced(reduced_axes, axis);
+      const bool reduces = is_reduced(axis);
       std::int64_t size = 1;
-      for (; axis >= 0 && (shape[axis] == 1 || is_reduced(reduced_axes, axis) == reduces); --axis)
+      for (; axis >= 0 && (shape[axis] == 1 || is_reduced(axis) == reduces); --axis)
         size *= shape[axis];
-      if (first) {
-        inner = size;
-        inner_reduced = reduces;
-        first = false;
-      } else {
-        (reduces ? reduced : kept).push_front(size, stride);
-      }
+      add_group(size, stride, reduces, first);
       stride *= size;
+      first = false;
     }
   }
 
+  /// Elements behind one output, or behind one run of them.
+  std::int64_t work() const { return reduced.total() * rows * inner; }
+
  private:
-  static bool is_reduced(unsigned axes, int axis) { return ((axes >> axis) & 1u) != 0; }
+  void add_group(std::int64_t size, std::int64_t stride, bool reduces, bool first) {
+    if (first) {
+      inner = size;
+      inner_reduced = reduces;
+    } else if (!reduces) {
+      kept.push_outer(size, stride);
+    } else if (row_stride == 0) {
+      rows = size;
+      row_stride = stride;
+    } else {
+      reduced.push_outer(size, stride);
+    }
+  }
 };
 
 /// An axis between the axes in front of it and behind it: x[outer][length][inner].

@@ -1,117 +1,158 @@
-// Ragged batches: sums, means, maxima and softmax over the instances of each bag.
-#include "backends/cpu/softmax_columns.h"
+// Ragged batches: sums, means, maxima and softmax over the instances of each bag. A bag gives the
+// same bits alone and among others, since what is computed depends on its own rows only.
 #include "backends/kernel_table.h"
 
-#include <algorithm>
+// clang-format off: the order matters
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backends/cpu/segment.cpp"
+#include <hwy/foreach_target.h>
+// clang-format on
 
-namespace milgrad::cpu {
+#include "backends/cpu/softmax_rows.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace milgrad::cpu::HWY_NAMESPACE {
 namespace {
 
 /// The rows of each bag. Offsets of a running program cannot be refused, so they are kept inside of
 /// the instances whatever they hold.
 class Bags {
  public:
-  Bags(const View& offsets, std::int64_t total)
-      : offsets_(offsets.as<const std::int64_t>()), count_(offsets.numel - 1), total_(total) {}
-  std::int64_t count() const { return count_; }
+  Bags(const View& offsets, const Shape& instances)
+      : offsets_(offsets.as<const std::int64_t>()),
+        count_(offsets.numel - 1),
+        total_(instances[0]),
+        row_size_(instances.product(1, instances.rank())) {}
+
+  /// Elements of a row.
+  std::int64_t row_size() const { return row_size_; }
   std::int64_t begin(std::int64_t bag) const {
     return std::clamp<std::int64_t>(offsets_[bag], 0, total_);
   }
   std::int64_t end(std::int64_t bag) const {
     return std::clamp<std::int64_t>(offsets_[bag + 1], begin(bag), total_);
   }
-  /// The first row behind all bags.
-  std::int64_t behind() const { return count_ == 0 ? 0 : end(count_ - 1); }
+
+  /// Calls f(bag, first row, number of rows) for all bags; an element costs `work`.
+  template <class F>
+  void for_each(std::int64_t work, const F& f) const {
+    const std::int64_t mean = count_ == 0 ? 0 : total_ * row_size_ * work / count_;
+    parallel_ranges(count_, std::max<std::int64_t>(1, mean),
+                    [&](std::int64_t first, std::int64_t last) {
+                      for (std::int64_t bag = first; bag < last; ++bag)
+                        f(bag, begin(bag), end(bag) - begin(bag));
+                    });
+  }
+
+  /// Fills the rows of y in front of the first bag and behind the last one with 0.
+  template <class T>
+  void clear_outside(T* y) const {
+    const std::int64_t front = count_ == 0 ? total_ : begin(0);
+    const std::int64_t back = count_ == 0 ? total_ : end(count_ - 1);
+    std::fill(y, y + front * row_size_, T(0));
+    std::fill(y + back * row_size_, y + total_ * row_size_, T(0));
+  }
 
  private:
   const std::int64_t* offsets_;
   std::int64_t count_;
   std::int64_t total_;
+  std::int64_t row_size_;
 };
 
-std::int64_t row_size(const Shape& shape) { return shape.product(1, shape.rank()); }
-
-constexpr std::int64_t kColumns = 256;
-
-/// y[bag] = sum of its rows, times scale(rows). Summed in float64.
-template <class Scale>
-void sum_rows(const Call& call, Scale scale) {
-  const Bags bags(call.in(1), call.in(0).shape[0]);
-  const std::int64_t size = row_size(call.in(0).shape);
-  visit_floating(call.out().dtype, [&]<class T>() {
-    const T* x = call.in(0).as<const T>();
-    T* y = call.out().as<T>();
-    for (std::int64_t bag = 0; bag < bags.count(); ++bag)
-      for (std::int64_t begin = 0; begin < size; begin += kColumns) {
-        const std::int64_t width = std::min(kColumns, size - begin);
-        double acc[kColumns] = {};
-        for (std::int64_t row = bags.begin(bag); row < bags.end(bag); ++row)
-          for (std::int64_t c = 0; c < width; ++c)
-            acc[c] += static_cast<double>(x[row * size + begin + c]);
-        const double divisor = scale(bags.end(bag) - bags.begin(bag));
-        for (std::int64_t c = 0; c < width; ++c)
-          y[bag * size + begin + c] = static_cast<T>(acc[c] / divisor);
-      }
+/// y = the rows of a bag reduced to one, times 1 / divisor.
+template <class P, class T>
+void reduce_bag(const T* x, T* y, std::int64_t rows, std::int64_t size, double divisor) {
+  using Lane = typename P::Lane;
+  if (size == 1) {
+    *y = static_cast<T>(reduce_row<P>(x, rows) / static_cast<Lane>(divisor));
+    return;
+  }
+  for_each_strip(size, [&](std::int64_t begin, std::int64_t width) {
+    Lane lanes[kStrip];
+    std::fill_n(lanes, width, P::kInitial);
+    reduce_columns<P>(lanes, x + begin, rows, size, width);
+    for (std::int64_t c = 0; c < width; ++c)
+      y[begin + c] = static_cast<T>(lanes[c] / static_cast<Lane>(divisor));
   });
 }
+
+template <template <class> class P, class Divisor>
+void reduce_bags(const Call& call, Divisor divisor) {
+  const Bags bags(call.in(1), call.in(0).shape);
+  visit_floating(call.out().dtype, [&]<class T>() {
+    const T* x = call.in(0).as<const T>();
+    bags.for_each(1, [&](std::int64_t bag, std::int64_t first, std::int64_t rows) {
+      T* y = call.out().as<T>() + bag * bags.row_size();
+      if (rows == 0)
+        std::fill_n(y, bags.row_size(), T(0));
+      else
+        reduce_bag<P<T>>(x + first * bags.row_size(), y, rows, bags.row_size(), divisor(rows));
+    });
+  });
+}
+
+double one(std::int64_t) { return 1; }
 
 }  // namespace
 
-void segment_sum(const Call& call) {
-  sum_rows(call, [](std::int64_t) { return 1.0; });
-}
-
+void segment_sum(const Call& call) { reduce_bags<SumLanes>(call, one); }
+void segment_max(const Call& call) { reduce_bags<MaxLanes>(call, one); }
 void segment_mean(const Call& call) {
-  sum_rows(call, [](std::int64_t rows) { return rows == 0 ? 1.0 : static_cast<double>(rows); });
-}
-
-void segment_max(const Call& call) {
-  const Bags bags(call.in(1), call.in(0).shape[0]);
-  const std::int64_t size = row_size(call.in(0).shape);
-  visit_floating(call.out().dtype, [&]<class T>() {
-    const T* x = call.in(0).as<const T>();
-    for (std::int64_t bag = 0; bag < bags.count(); ++bag) {
-      T* y = call.out().as<T>() + bag * size;
-      const std::int64_t begin = bags.begin(bag), end = bags.end(bag);
-      if (begin == end)
-        std::fill_n(y, size, T(0));
-      else
-        std::copy_n(x + begin * size, size, y);
-      for (std::int64_t row = begin + 1; row < end; ++row)
-        for (std::int64_t c = 0; c < size; ++c) {
-          const T value = x[row * size + c];
-          if (value > y[c] || value != value) y[c] = value;
-        }
-    }
-  });
+  reduce_bags<SumLanes>(call, [](std::int64_t rows) { return static_cast<double>(rows); });
 }
 
 void segment_softmax(const Call& call) {
-  const Bags bags(call.in(1), call.in(0).shape[0]);
-  const std::int64_t size = row_size(call.in(0).shape);
+  const Bags bags(call.in(1), call.in(0).shape);
+  const std::int64_t size = bags.row_size();
   visit_floating(call.out().dtype, [&]<class T>() {
-    const T* x = call.in(0).as<const T>();
-    T* y = call.out().as<T>();
-    std::fill(y + bags.behind() * size, y + call.out().numel, T(0));
-    for (std::int64_t bag = 0; bag < bags.count(); ++bag)
-      for_each_softmax_strip(size, [&](std::int64_t begin, std::int64_t width) {
-        const std::int64_t first = bags.begin(bag) * size + begin;
-        softmax_columns(x + first, y + first, bags.end(bag) - bags.begin(bag), size, width);
+    bags.clear_outside(call.out().as<T>());
+    bags.for_each(kExpWork, [&](std::int64_t, std::int64_t first, std::int64_t rows) {
+      const T* x = call.in(0).as<const T>() + first * size;
+      T* y = call.out().as<T>() + first * size;
+      if (size == 1) return softmax_row(x, y, rows);
+      for_each_strip(size, [&](std::int64_t begin, std::int64_t width) {
+        softmax_columns(x + begin, y + begin, rows, size, width);
       });
+    });
   });
 }
 
 void segment_broadcast(const Call& call) {
-  const Bags bags(call.in(1), call.out().shape[0]);
-  const std::int64_t size = row_size(call.out().shape);
+  const Bags bags(call.in(1), call.out().shape);
+  const std::int64_t size = bags.row_size();
   visit_floating(call.out().dtype, [&]<class T>() {
-    const T* x = call.in(0).as<const T>();
     T* y = call.out().as<T>();
-    std::fill(y + bags.behind() * size, y + call.out().numel, T(0));
-    for (std::int64_t bag = 0; bag < bags.count(); ++bag)
-      for (std::int64_t row = bags.begin(bag); row < bags.end(bag); ++row)
-        std::copy_n(x + bag * size, size, y + row * size);
+    bags.clear_outside(y);
+    bags.for_each(1, [&](std::int64_t bag, std::int64_t first, std::int64_t rows) {
+      const T* x = call.in(0).as<const T>() + bag * size;
+      if (size == 1) {
+        std::fill_n(y + first, rows, *x);
+        return;
+      }
+      for (std::int64_t row = first; row < first + rows; ++row)
+        std::copy_n(x, size, y + row * size);
+    });
   });
 }
 
+}  // namespace milgrad::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace milgrad::cpu {
+
+HWY_EXPORT(segment_sum);
+HWY_EXPORT(segment_mean);
+HWY_EXPORT(segment_max);
+HWY_EXPORT(segment_softmax);
+HWY_EXPORT(segment_broadcast);
+
+void segment_sum(const Call& call) { MILGRAD_DISPATCH(segment_sum)(call); }
+void segment_mean(const Call& call) { MILGRAD_DISPATCH(segment_mean)(call); }
+void segment_max(const Call& call) { MILGRAD_DISPATCH(segment_max)(call); }
+void segment_softmax(const Call& call) { MILGRAD_DISPATCH(segment_softmax)(call); }
+void segment_broadcast(const Call& call) { MILGRAD_DISPATCH(segment_broadcast)(call); }
+
 }  // namespace milgrad::cpu
+#endif

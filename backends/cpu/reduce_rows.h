@@ -1,0 +1,179 @@
+// Reductions of contiguous rows and of columns with Highway vectors; compiled once per SIMD target,
+// as simd.h says. Sums of float and double are kept in double: a float result is then exact to its
+// last bit or so. The order of the additions depends on the length alone, never on the threads.
+#if defined(MILGRAD_BACKENDS_CPU_REDUCE_ROWS_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef MILGRAD_BACKENDS_CPU_REDUCE_ROWS_H
+#undef MILGRAD_BACKENDS_CPU_REDUCE_ROWS_H
+#else
+#define MILGRAD_BACKENDS_CPU_REDUCE_ROWS_H
+#endif
+
+#include "backends/cpu/reduce_plan.h"
+#include "backends/cpu/simd.h"
+#include "backends/cpu/thread_pool.h"
+
+#include <algorithm>
+#include <limits>
+
+HWY_BEFORE_NAMESPACE();
+namespace milgrad::cpu::HWY_NAMESPACE {
+
+/// `count` < lanes elements, and `fill` in the other lanes.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load_first(D d, const T* x, std::int64_t count, T fill) {
+  HWY_ALIGN T block[HWY_LANES(T)];
+  hn::Store(hn::Set(d, fill), d, block);
+  for (std::int64_t i = 0; i < count; ++i) block[i] = x[i];
+  return hn::Load(d, block);
+}
+
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void store_first(hn::Vec<D> v, D d, T* y, std::int64_t count) {
+  HWY_ALIGN T block[HWY_LANES(T)];
+  hn::Store(v, d, block);
+  for (std::int64_t i = 0; i < count; ++i) y[i] = block[i];
+}
+
+/// What a reduction keeps in a lane, and how an element joins it, for vectors and for numbers.
+template <class T>
+struct SumLanes {
+  using Lane = double;
+  using D = hn::ScalableTag<double>;
+  static constexpr double kInitial = 0;
+  static HWY_INLINE hn::Vec<D> load(const T* x) {
+    if constexpr (std::is_same_v<T, double>)
+      return hn::LoadU(D(), x);
+    else
+      return hn::PromoteTo(D(), hn::LoadU(hn::Rebind<T, D>(), x));
+  }
+  static HWY_INLINE hn::Vec<D> combine(hn::Vec<D> a, hn::Vec<D> b) { return hn::Add(a, b); }
+  static HWY_INLINE double combine(double a, double b) { return a + b; }
+};
+
+/// A NaN displaces numbers and is never displaced.
+template <class T>
+struct MaxLanes {
+  using Lane = T;
+  using D = hn::ScalableTag<T>;
+  static constexpr T kInitial = -std::numeric_limits<T>::infinity();
+  static HWY_INLINE hn::Vec<D> load(const T* x) { return hn::LoadU(D(), x); }
+  static HWY_INLINE hn::Vec<D> combine(hn::Vec<D> a, hn::Vec<D> b) {
+    return hn::IfThenElse(hn::Or(hn::Gt(b, a), hn::IsNaN(b)), b, a);
+  }
+  static HWY_INLINE T combine(T a, T b) { return b > a || b != b ? b : a; }
+};
+template <class T>
+struct MinLanes {
+  using Lane = T;
+  using D = hn::ScalableTag<T>;
+  static constexpr T kInitial = std::numeric_limits<T>::infinity();
+  static HWY_INLINE hn::Vec<D> load(const T* x) { return hn::LoadU(D(), x); }
+  static HWY_INLINE hn::Vec<D> combine(hn::Vec<D> a, hn::Vec<D> b) {
+    return hn::IfThenElse(hn::Or(hn::Lt(b, a), hn::IsNaN(b)), b, a);
+  }
+  static HWY_INLINE T combine(T a, T b) { return b < a || b != b ? b : a; }
+};
+
+/// The lanes of a vector combined in pairs.
+template <class P>
+HWY_INLINE typename P::Lane fold(hn::Vec<typename P::D> v) {
+  using Lane = typename P::Lane;
+  HWY_ALIGN Lane lanes[HWY_LANES(Lane)];
+  hn::Store(v, typename P::D(), lanes);
+  for (std::size_t width = HWY_LANES(Lane) / 2; width > 0; width /= 2)
+    for (std::size_t i = 0; i < width; ++i) lanes[i] = P::combine(lanes[i], lanes[i + width]);
+  return lanes[0];
+}
+
+template <class P, class T>
+HWY_NOINLINE typename P::Lane reduce_tile(const T* x, std::int64_t count) {
+  constexpr std::int64_t kLanes = HWY_LANES(typename P::Lane);
+  std::int64_t i = 0;
+  typename P::Lane result = P::kInitial;
+  if (count >= kLanes) {
+    auto a = hn::Set(typename P::D(), P::kInitial), b = a, c = a, d = a;
+    for (; i + 4 * kLanes <= count; i += 4 * kLanes) {
+      a = P::combine(a, P::load(x + i));
+      b = P::combine(b, P::load(x + i + kLanes));
+      c = P::combine(c, P::load(x + i + 2 * kLanes));
+      d = P::combine(d, P::load(x + i + 3 * kLanes));
+    }
+    for (; i + kLanes <= count; i += kLanes) a = P::combine(a, P::load(x + i));
+    result = fold<P>(P::combine(P::combine(a, b), P::combine(c, d)));
+  }
+  for (; i < count; ++i) result = P::combine(result, static_cast<typename P::Lane>(x[i]));
+  return result;
+}
+
+/// Long rows are cut into at most kMaxTiles tiles, whose results are combined in order.
+inline constexpr std::int64_t kMaxTiles = 256;
+inline std::int64_t row_tile(std::int64_t count) {
+  return std::max(kTileElements, (count + kMaxTiles - 1) / kMaxTiles);
+}
+
+/// Calls f(tile, first, last) for the tiles of a row; `work` says how much an element costs.
+template <class F>
+void for_each_tile(std::int64_t count, std::int64_t work, const F& f) {
+  const std::int64_t size = row_tile(count), tiles = (count + size - 1) / size;
+  const auto run = [&](std::int64_t tile) {
+    f(tile, tile * size, std::min(count, (tile + 1) * size));
+  };
+  if (count * work >= kParallelTiles * kTileElements) return parallel_for(tiles, run);
+  for (std::int64_t tile = 0; tile < tiles; ++tile) run(tile);
+}
+
+template <class P, class T>
+typename P::Lane reduce_row(const T* x, std::int64_t count) {
+  if (count <= kTileElements) return reduce_tile<P>(x, count);
+  typename P::Lane parts[kMaxTiles];
+  for_each_tile(count, 1, [&](std::int64_t tile, std::int64_t first, std::int64_t last) {
+    parts[tile] = reduce_tile<P>(x + first, last - first);
+  });
+  const std::int64_t size = row_tile(count);
+  typename P::Lane result = parts[0];
+  for (std::int64_t tile = 1; tile * size < count; ++tile) result = P::combine(result, parts[tile]);
+  return result;
+}
+
+/// Columns are handled in strips of this many, so that what is kept for each stays in L1.
+inline constexpr std::int64_t kStrip = 256;
+/// Rows that are combined in a register before they join the others.
+inline constexpr std::int64_t kRowBlock = 32;
+
+/// lanes[c] = lanes[c] combined with x[r * stride + c] for all rows r; width <= kStrip.
+template <class P, class T>
+HWY_NOINLINE void reduce_columns(typename P::Lane* HWY_RESTRICT lanes, const T* HWY_RESTRICT x,
+                                 std::int64_t rows, std::int64_t stride, std::int64_t width) {
+  using Lane = typename P::Lane;
+  constexpr std::int64_t kLanes = HWY_LANES(Lane);
+  const typename P::D d;
+  for (std::int64_t first = 0; first < rows; first += kRowBlock) {
+    const std::int64_t count = std::min(kRowBlock, rows - first);
+    const T* block = x + first * stride;
+    std::int64_t c = 0;
+    for (; c + kLanes <= width; c += kLanes) {
+      auto part = P::load(block + c);
+      for (std::int64_t r = 1; r < count; ++r)
+        part = P::combine(part, P::load(block + r * stride + c));
+      hn::StoreU(P::combine(hn::LoadU(d, lanes + c), part), d, lanes + c);
+    }
+    for (; c < width; ++c) {
+      Lane part = static_cast<Lane>(block[c]);
+      for (std::int64_t r = 1; r < count; ++r)
+        part = P::combine(part, static_cast<Lane>(block[r * stride + c]));
+      lanes[c] = P::combine(lanes[c], part);
+    }
+  }
+}
+
+/// Calls f(begin, width) for strips that make up `count` columns.
+template <class F>
+void for_each_strip(std::int64_t count, const F& f) {
+  for (std::int64_t begin = 0; begin < count; begin += kStrip)
+    f(begin, std::min(kStrip, count - begin));
+}
+
+}  // namespace milgrad::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // MILGRAD_BACKENDS_CPU_REDUCE_ROWS_H
