@@ -88,3 +88,14 @@ TEST_CASE("loss: binary cross-entropy from logits") {
       "[binary_cross_entropy_with_logits] targets have shape (5, 1); expected (5,) as the logits",
       ShapeError);
 }
+
+TEST_CASE("loss: the same bits for any number of threads") {
+  const Tensor x = tensor<float>(test::noise(20000 * 10), {20000, 10}),
+               t = tensor<float>(test::noise(20000 * 10, 2), {20000, 10});
+  const Tensor winners = argmax(t);
+  test::check_same_bits_for_any_thread_count(
+      [&] { return sparse_softmax_cross_entropy(x, winners); });
+  test::check_same_bits_for_any_thread_count([&] { return softmax_cross_entropy(x, t); });
+  test::check_same_bits_for_any_thread_count(
+      [&] { return binary_cross_entropy_with_logits(x, t); });
+}

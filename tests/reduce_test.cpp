@@ -21,16 +21,6 @@ Tensor example(DType dtype = DType::float64) {
   return cast(x, dtype);
 }
 
-/// Numbers in (-1, 1) from a linear congruential generator (Knuth's MMIX constants).
-std::vector<float> noise(std::size_t count, std::uint64_t state = 1) {
-  std::vector<float> values(count);
-  for (float& value : values) {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    value = static_cast<float>(static_cast<double>(state >> 11) * 0x1p-52 - 1);
-  }
-  return values;
-}
-
 }  // namespace
 
 TEST_CASE("reduce: sums over every choice of axes") {
@@ -196,7 +186,7 @@ TEST_CASE("reduce: norm and stddev have the gradient 0 where they are 0") {
 }
 
 TEST_CASE("reduce: large float32 sums agree with long double") {
-  const std::vector<float> values = noise(1 << 20);
+  const std::vector<float> values = test::noise(1 << 20);
   const Tensor x = tensor<float>(values, {1024, 1024});
   long double total = 0, squares = 0;
   for (float value : values) {
@@ -229,4 +219,48 @@ TEST_CASE("reduce: sum_to_like undoes a broadcast") {
   check_values(sum_to_like(x, zeros({}, DType::float64)), {}, {30.875});
   check_values(sum_to_like(x, zeros({1, 1, 4}, DType::float64)), {1, 1, 4},
                {11.25, 13, -0.5, 7.125});
+}
+
+TEST_CASE("reduce: the same bits for any number of threads") {
+  const std::vector<float> values = test::noise(600 * 1000);
+  for (const Shape& shape :
+       {Shape{600000}, {600, 1000}, {100000, 6}, {20, 30, 1000}, {2, 300000}}) {
+    const Tensor x = tensor<float>(values, shape);
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      CAPTURE(shape.to_string());
+      CAPTURE(axis);
+      test::check_same_bits_for_any_thread_count([&] { return sum(x, {axis}); });
+      test::check_same_bits_for_any_thread_count([&] { return max(x, {axis}); });
+      test::check_same_bits_for_any_thread_count([&] { return cumsum(x, axis); });
+    }
+    test::check_same_bits_for_any_thread_count([&] { return sum(x); });
+  }
+}
+
+TEST_CASE("reduce: a row alone gives the bits that it gives inside of a tensor") {
+  for (Dim length : {3, 17, 100, 40000}) {
+    const std::vector<float> values = test::noise(static_cast<std::size_t>(3 * length));
+    const auto sums = sum(tensor<float>(values, {3, length}), {1}).to_vector<float>();
+    for (std::size_t row = 0; row < 3; ++row) {
+      const auto n = static_cast<std::size_t>(length);
+      CHECK(
+          sum(tensor(std::span<const float>(values).subspan(row * n, n), {length})).item<float>() ==
+          sums[row]);
+    }
+  }
+}
+
+TEST_CASE("reduce: long rows find a NaN and the extremes in every tile") {
+  std::vector<float> values = test::noise(100000);
+  for (std::size_t at : {0, 16383, 16384, 50001, 99999}) {
+    const float before = values[at];
+    values[at] = 7;
+    check_values(max(tensor<float>(values, {100000})), {}, {7});
+    values[at] = -7;
+    check_values(min(tensor<float>(values, {100000})), {}, {-7});
+    values[at] = std::numeric_limits<float>::quiet_NaN();
+    check_values(max(tensor<float>(values, {100000})), {}, {kNan});
+    check_values(min(tensor<float>(values, {100000})), {}, {kNan});
+    values[at] = before;
+  }
 }

@@ -16,13 +16,6 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 Tensor instances() { return tensor<double>({0.5, -1.25, 2, 0.75, -0.5, 3, 1, 1, 4, -2}, {5, 2}); }
 Tensor offsets() { return tensor<std::int64_t>({0, 2, 2, 5}); }  // the second bag is empty
 
-Tensor pattern(Dim rows, Dim columns) {
-  std::vector<float> values(static_cast<std::size_t>(rows * columns));
-  for (std::size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<float>(static_cast<int>(i * 7919 % 1009) - 504) * 0.01f;
-  return tensor<float>(values, {rows, columns});
-}
-
 }  // namespace
 
 TEST_CASE("segment: sum, mean, max and softmax of each bag; an empty bag gives 0") {
@@ -50,7 +43,8 @@ TEST_CASE("segment: gradients, empty bags and equal maxima included") {
 }
 
 TEST_CASE("segment: bags of 0, 1 and 1000 instances; a bag alone gives the bits of the batch") {
-  const Tensor x = pattern(1003, 5), o = tensor<std::int64_t>({0, 0, 1, 1001, 1003, 1003});
+  const Tensor x = tensor<float>(test::noise(1003 * 5), {1003, 5}),
+               o = tensor<std::int64_t>({0, 0, 1, 1001, 1003, 1003});
   const auto all = o.to_vector<std::int64_t>();
   const Tensor results[] = {segment_sum(x, o), segment_mean(x, o), segment_max(x, o)};
   const Tensor weights = segment_softmax(x, o);
@@ -113,4 +107,18 @@ TEST_CASE("segment: offsets that do not fit are refused") {
   CHECK_THROWS_WITH_AS(
       segment_broadcast(x, offsets(), x),
       "[segment_broadcast] input 0 has shape (5, 2) but offsets (4,) stand for 3 bags", ShapeError);
+}
+
+TEST_CASE("segment: the same bits for any number of threads") {
+  std::vector<std::int64_t> ends = {0, 0, 70000, 70001};
+  while (ends.back() < 100000) ends.push_back(std::min<std::int64_t>(100000, ends.back() + 997));
+  const Tensor o = tensor<std::int64_t>(ends, {static_cast<Dim>(ends.size())});
+  for (const Shape& shape : {Shape{100000}, {100000, 1}, {100000, 3}}) {
+    const Tensor x = tensor<float>(test::noise(static_cast<std::size_t>(shape.numel())), shape);
+    test::check_same_bits_for_any_thread_count([&] { return segment_sum(x, o); });
+    test::check_same_bits_for_any_thread_count([&] { return segment_max(x, o); });
+    test::check_same_bits_for_any_thread_count([&] { return segment_softmax(x, o); });
+    test::check_same_bits_for_any_thread_count(
+        [&] { return segment_broadcast(segment_mean(x, o), o, x); });
+  }
 }

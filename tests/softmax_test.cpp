@@ -4,6 +4,7 @@
 #include "tensor/ops.h"
 #include "tests/values.h"
 
+#include <cmath>
 #include <limits>
 
 using namespace milgrad;
@@ -108,4 +109,29 @@ TEST_CASE("softmax: nothing, and a single element") {
   check_values(softmax(tensor<float>({-7.f})), {1}, {1});
   check_values(log_softmax(tensor<float>({-7.f})), {1}, {0});
   check_values(logsumexp(zeros({2, 0}), {1}), {2}, {-kInf, -kInf});
+}
+
+TEST_CASE("softmax: 200,000 elements sum to 1, with the same bits for any number of threads") {
+  const std::vector<float> values = test::noise(200000);
+  long double total = 0;
+  for (float value : values) total += std::exp(static_cast<long double>(value));
+  for (const Shape& shape : {Shape{200000}, {200, 1000}, {1000, 200}, {20, 1000, 10}}) {
+    CAPTURE(shape.to_string());
+    const Tensor x = tensor<float>(values, shape);
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      for (double one : test::numbers(sum(softmax(x, axis), {axis})))
+        REQUIRE(std::abs(one - 1) <= 3e-7);
+      test::check_same_bits_for_any_thread_count([&] { return softmax(x, axis); });
+      test::check_same_bits_for_any_thread_count([&] { return log_softmax(x, axis); });
+      test::check_same_bits_for_any_thread_count([&] { return logsumexp(x, {axis}); });
+    }
+  }
+  const Tensor row = tensor<float>(values, {200000});
+  CHECK(logsumexp(row).item() ==
+        doctest::Approx(static_cast<double>(std::log(total))).epsilon(1e-7));
+  const std::vector<double> weights = test::numbers(softmax(row));
+  for (std::size_t i : {0, 20000, 199999})
+    CHECK(weights[i] == doctest::Approx(static_cast<double>(
+                                            std::exp(static_cast<long double>(values[i])) / total))
+                            .epsilon(1e-6));
 }

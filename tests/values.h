@@ -1,6 +1,7 @@
 // Comparing the elements of a tensor with numbers from elsewhere.
 #pragma once
 
+#include "backends/cpu/thread_pool.h"
 #include "tensor/tensor.h"
 
 #include <cmath>
@@ -42,6 +43,30 @@ inline bool same_bits(const Tensor& a, const Tensor& b) {
   return a.spec() == b.spec() &&
          std::memcmp(a.raw_data(), b.raw_data(),
                      static_cast<std::size_t>(a.numel()) * size_of(a.dtype())) == 0;
+}
+
+/// Numbers in (-1, 1) from a linear congruential generator (Knuth's MMIX constants).
+inline std::vector<float> noise(std::size_t count, std::uint64_t state = 1) {
+  std::vector<float> values(count);
+  for (float& value : values) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    value = static_cast<float>(static_cast<double>(state >> 11) * 0x1p-52 - 1);
+  }
+  return values;
+}
+
+/// f() gives the same bits on 1, 2 and 3 threads.
+template <class F>
+void check_same_bits_for_any_thread_count(const F& f) {
+  const int before = num_threads();
+  set_num_threads(1);
+  const Tensor expected = f();
+  for (int threads : {2, 3}) {
+    CAPTURE(threads);
+    set_num_threads(threads);
+    CHECK(same_bits(f(), expected));
+  }
+  set_num_threads(before);
 }
 
 }  // namespace milgrad::test
