@@ -69,21 +69,31 @@ MILGRAD_DEVICE inline double upper_normal_quantile(double p) {
   return r <= 5 ? kQuantileTail(r - 1.6) : kQuantileFarTail(r - 5);
 }
 
-/// A standard normal number from 32 bits, refined by 32 more: the sign and a tail probability
-/// (n + 1/2) / 2^64 with n < 2^63, so the largest number is about 9.
-MILGRAD_DEVICE inline double standard_normal(std::uint32_t word, std::uint32_t refinement) {
-  const std::uint64_t n = (std::uint64_t{word & 0x7FFFFFFFu} << 32) | refinement;
-  const double z = upper_normal_quantile((static_cast<double>(n) + 0.5) * 0x1p-64);
-  return word >> 31 ? -z : z;
+/// A standard normal number from 64 bits: the sign and a tail probability (n + 1/2) / 2^64 with
+/// n < 2^63, so the largest number is about 9.
+MILGRAD_DEVICE inline double standard_normal(std::uint64_t bits) {
+  const auto n = static_cast<double>(bits & ~(std::uint64_t{1} << 63));
+  const double z = upper_normal_quantile((n + 0.5) * 0x1p-64);
+  return bits >> 63 ? -z : z;
 }
 
 /// The same limited to [-2, 2]: as if numbers outside were drawn again.
-MILGRAD_DEVICE inline double truncated_normal_2(std::uint32_t word, std::uint32_t refinement) {
+MILGRAD_DEVICE inline double truncated_normal_2(std::uint64_t bits) {
   constexpr double kTail = 0.02275013194817920720;  // P(z > 2)
-  const std::uint64_t n = (std::uint64_t{word & 0x7FFFFFFFu} << 32) | refinement;
-  const double share = (static_cast<double>(n) + 0.5) * 0x1p-63;
-  const double z = upper_normal_quantile(kTail + (0.5 - kTail) * share);
-  return word >> 31 ? -z : z;
+  const auto n = static_cast<double>(bits & ~(std::uint64_t{1} << 63));
+  const double z = upper_normal_quantile(kTail + (0.5 - kTail) * ((n + 0.5) * 0x1p-63));
+  return bits >> 63 ? -z : z;
+}
+
+/// From one word: the middle of what it leaves open.
+MILGRAD_DEVICE constexpr std::uint64_t middle_of(std::uint32_t word) {
+  return std::uint64_t{word} << 32 | 0x80000000u;
+}
+MILGRAD_DEVICE inline double standard_normal(std::uint32_t word) {
+  return standard_normal(middle_of(word));
+}
+MILGRAD_DEVICE inline double truncated_normal_2(std::uint32_t word) {
+  return truncated_normal_2(middle_of(word));
 }
 
 }  // namespace milgrad

@@ -17,25 +17,34 @@ namespace milgrad {
 struct PhiloxBlock {
   std::uint32_t words[4];
 };
+struct PhiloxKey {
+  std::uint32_t words[2];
+};
+inline constexpr int kPhiloxRounds = 10;
+inline constexpr std::uint32_t kPhiloxMultiplier0 = 0xD2511F53, kPhiloxMultiplier1 = 0xCD9E8D57;
+
+/// One round: two products whose upper halves are mixed with the other words and the key.
+MILGRAD_DEVICE constexpr PhiloxBlock philox_round(PhiloxBlock c, PhiloxKey key) {
+  const std::uint64_t product0 = std::uint64_t{kPhiloxMultiplier0} * c.words[0];
+  const std::uint64_t product1 = std::uint64_t{kPhiloxMultiplier1} * c.words[2];
+  return {{static_cast<std::uint32_t>(product1 >> 32) ^ c.words[1] ^ key.words[0],
+           static_cast<std::uint32_t>(product1),
+           static_cast<std::uint32_t>(product0 >> 32) ^ c.words[3] ^ key.words[1],
+           static_cast<std::uint32_t>(product0)}};
+}
+
+/// The key of the next round: a Weyl sequence.
+MILGRAD_DEVICE constexpr PhiloxKey next_round_key(PhiloxKey key) {
+  return {{key.words[0] + 0x9E3779B9u, key.words[1] + 0xBB67AE85u}};
+}
 
 /// The block at a counter under a key: a bijection of the counter for each key.
-MILGRAD_DEVICE constexpr PhiloxBlock philox(PhiloxBlock counter, std::uint32_t key0,
-                                            std::uint32_t key1) {
-  constexpr std::uint32_t kMultiplier0 = 0xD2511F53, kMultiplier1 = 0xCD9E8D57;
-  constexpr std::uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
-  std::uint32_t c0 = counter.words[0], c1 = counter.words[1], c2 = counter.words[2],
-                c3 = counter.words[3];
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t product0 = std::uint64_t{kMultiplier0} * c0;
-    const std::uint64_t product1 = std::uint64_t{kMultiplier1} * c2;
-    c0 = static_cast<std::uint32_t>(product1 >> 32) ^ c1 ^ key0;
-    c2 = static_cast<std::uint32_t>(product0 >> 32) ^ c3 ^ key1;
-    c1 = static_cast<std::uint32_t>(product1);
-    c3 = static_cast<std::uint32_t>(product0);
-    key0 += kWeyl0;
-    key1 += kWeyl1;
+MILGRAD_DEVICE constexpr PhiloxBlock philox(PhiloxBlock counter, PhiloxKey key) {
+  for (int round = 0; round < kPhiloxRounds; ++round) {
+    counter = philox_round(counter, key);
+    key = next_round_key(key);
   }
-  return {{c0, c1, c2, c3}};
+  return counter;
 }
 
 /// What next_key() gives: a seed and the number of the draw. Each pair has its own 2^64 blocks.
@@ -48,25 +57,25 @@ struct RandomKey {
 MILGRAD_DEVICE constexpr PhiloxBlock random_block(RandomKey key, std::uint64_t index) {
   const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
   const auto high = [](std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); };
-  return philox({{low(index), high(index), low(key.draw), high(key.draw)}}, low(key.seed),
-                high(key.seed));
+  return philox({{low(index), high(index), low(key.draw), high(key.draw)}},
+                {{low(key.seed), high(key.seed)}});
 }
 
-/// Further bits for the elements of the same block: a float64 number refines the float32 number of
-/// the same key instead of being another one.
-MILGRAD_DEVICE constexpr PhiloxBlock random_refinement(RandomKey key, std::uint64_t index) {
-  return random_block({key.seed, key.draw ^ (std::uint64_t{1} << 63)}, index);
+/// The key of further bits for the same elements: a float64 number has those of the float32 number
+/// above them, and refines it instead of being another one.
+MILGRAD_DEVICE constexpr RandomKey refinement_key(RandomKey key) {
+  return {key.seed, key.draw ^ (std::uint64_t{1} << 63)};
 }
 
-/// A multiple of 2^-24 in [0, 1) from the upper 24 bits of a word.
-MILGRAD_DEVICE constexpr float unit_float(std::uint32_t word) {
-  return static_cast<float>(word >> 8) * 0x1p-24f;
+/// A multiple of 2^-24 in [0, 1) from a word.
+MILGRAD_DEVICE constexpr float unit_number(std::uint32_t word) {
+  // Through int, which vector units convert directly.
+  return static_cast<float>(static_cast<std::int32_t>(word >> 8)) * 0x1p-24f;
 }
 
-/// A multiple of 2^-53 in [0, 1) whose upper 24 bits are unit_float(word).
-MILGRAD_DEVICE constexpr double unit_double(std::uint32_t word, std::uint32_t refinement) {
-  const std::uint64_t bits = (std::uint64_t{word} << 32) | refinement;
-  return static_cast<double>(bits >> 11) * 0x1p-53;
+/// A multiple of 2^-53 in [0, 1) from a word above its refinement.
+MILGRAD_DEVICE constexpr double unit_number(std::uint64_t bits) {
+  return static_cast<double>(static_cast<std::int64_t>(bits >> 11)) * 0x1p-53;
 }
 
 }  // namespace milgrad

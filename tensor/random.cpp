@@ -71,15 +71,9 @@ std::uint64_t RandomSequence::below(std::uint64_t limit) {
   return static_cast<std::uint64_t>(product >> 64);
 }
 
-double RandomSequence::unit() {
-  const std::uint32_t word = next_word();
-  return unit_double(word, next_word());
-}
+double RandomSequence::unit() { return unit_number(next_bits()); }
 
-double RandomSequence::normal() {
-  const std::uint32_t word = next_word();
-  return standard_normal(word, next_word());
-}
+double RandomSequence::normal() { return standard_normal(next_bits()); }
 
 std::vector<std::int64_t> random_permutation(RandomSequence& random, std::int64_t count) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(count));
