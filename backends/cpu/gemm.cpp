@@ -1,6 +1,7 @@
 // The tiles of a matrix product and their calls of cblas.
 #include "backends/cpu/gemm.h"
 
+#include "backends/cpu/thread_pool.h"
 #include "tensor/error.h"
 
 #include <algorithm>
@@ -67,20 +68,29 @@ void multiply_tile(const GemmSizes& s, const Tile& t, const T* a, const T* b, T*
 /// c = partials[0] + .. + partials[parts - 1], each `count` elements, added as a binary tree.
 template <class T>
 void add_tree(T* partials, std::int64_t parts, std::int64_t count, T* c) {
-  for (std::int64_t stride = 1; stride < parts; stride *= 2)
-    for (std::int64_t i = 0; i + stride < parts; i += 2 * stride) {
-      T* to = partials + i * count;
-      const T* from = partials + (i + stride) * count;
-      for (std::int64_t j = 0; j < count; ++j) to[j] += from[j];
-    }
-  std::copy_n(partials, count, c);
+  parallel_ranges(count, parts, [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t stride = 1; stride < parts; stride *= 2)
+      for (std::int64_t i = 0; i + stride < parts; i += 2 * stride) {
+        T* to = partials + i * count;
+        const T* from = partials + (i + stride) * count;
+        for (std::int64_t j = begin; j < end; ++j) to[j] += from[j];
+      }
+    std::copy(partials + begin, partials + end, c + begin);
+  });
+}
+
+/// The length of equal pieces of `size` that are at most `largest` long: whole vectors each.
+std::int64_t even_pieces(std::int64_t size, std::int64_t largest) {
+  constexpr std::int64_t kVector = 16;
+  if (size <= largest) return size;
+  return divide_up(divide_up(size, divide_up(size, largest)), kVector) * kVector;
 }
 
 }  // namespace
 
 GemmTiles gemm_tiles(const GemmSizes& s) {
   if (s.m * s.n * s.k <= kWholeProduct) return {s.m, s.n, 1, 1};
-  GemmTiles tiles{std::min(s.m, kTileRows), std::min(s.n, kTileColumns), 1, 0};
+  GemmTiles tiles{even_pieces(s.m, kTileRows), even_pieces(s.n, kTileColumns), 1, 0};
   tiles.count = divide_up(s.m, tiles.rows) * divide_up(s.n, tiles.columns);
   if (tiles.count < kFewTiles && s.k >= 2 * kPartLength)
     tiles.parts = std::min(kMaxParts, s.k / kPartLength);
@@ -105,7 +115,7 @@ void gemm(const GemmSizes& s, const T* a, const T* b, T* c, T* scratch) {
   const std::int64_t across = divide_up(s.n, tiles.columns);
   const std::int64_t length = divide_up(s.k, tiles.parts);
   T* target = tiles.parts == 1 ? c : scratch;
-  for (std::int64_t i = 0; i < tiles.count; ++i) {
+  parallel_for(tiles.count, [&](std::int64_t i) {
     const std::int64_t part = i % tiles.parts, tile = i / tiles.parts;
     const std::int64_t row = tile / across * tiles.rows, column = tile % across * tiles.columns;
     const std::int64_t first = std::min(s.k, part * length);
@@ -113,7 +123,7 @@ void gemm(const GemmSizes& s, const T* a, const T* b, T* c, T* scratch) {
                  column, std::min(tiles.columns, s.n - column),
                  first,  std::min(length, s.k - first)};
     multiply_tile(s, t, a, b, target + part * s.m * s.n + row * s.n + column, s.n);
-  }
+  });
   if (tiles.parts > 1) add_tree(scratch, tiles.parts, s.m * s.n, c);
 }
 

@@ -1,4 +1,5 @@
 // Kernels that select elements by index tensors.
+#include "backends/cpu/thread_pool.h"
 #include "backends/kernel_table.h"
 #include "tensor/error.h"
 
@@ -43,10 +44,15 @@ void gather(const Call& call) {
   std::byte* to = static_cast<std::byte*>(call.out().data);
   visit_index(indices.dtype, [&]<class I>() {
     check_indices<I>("gather", indices, size);
-    for (std::int64_t block = 0; block < outer; ++block)
-      for (std::int64_t i = 0; i < indices.numel; ++i, to += row)
-        std::memcpy(to, from + static_cast<std::size_t>(block * size + indices.as<I>()[i]) * row,
-                    row);
+    const std::int64_t count = indices.numel;
+    const auto weight = static_cast<std::int64_t>(row / size_of(x.dtype)) + 1;
+    parallel_ranges(outer * count, weight, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t i = first; i < last; ++i) {
+        const std::int64_t position = i / count * size + indices.as<I>()[i % count];
+        std::memcpy(to + static_cast<std::size_t>(i) * row,
+                    from + static_cast<std::size_t>(position) * row, row);
+      }
+    });
   });
 }
 

@@ -2,6 +2,8 @@
 // transposes, moved in square tiles.
 #include "backends/cpu/strided_copy.h"
 
+#include "backends/cpu/thread_pool.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -114,16 +116,34 @@ std::array<std::int64_t, kMaxRank> row_major_strides(const Shape& shape) {
   return strides;
 }
 
+namespace {
+
+/// Shares the outermost axis out over the threads.
+template <class T>
+void copy_ranges(const StridedView& walk, const void* from, void* to) {
+  std::int64_t row = 1;
+  for (std::size_t axis = 1; axis < static_cast<std::size_t>(walk.rank); ++axis)
+    row *= walk.sizes[axis];
+  parallel_ranges(walk.sizes[0], row, [&](std::int64_t first, std::int64_t last) {
+    StridedView part = walk;
+    part.offset += first * walk.strides[0];
+    part.sizes[0] = last - first;
+    copy_elements(part, static_cast<const T*>(from), static_cast<T*>(to) + first * row);
+  });
+}
+
+}  // namespace
+
 void strided_copy(const StridedView& view, const void* from, void* to, std::size_t element_bytes) {
   for (int axis = 0; axis < view.rank; ++axis)
     if (view.sizes[static_cast<std::size_t>(axis)] == 0) return;
   const StridedView walk = merged(view);
   if (element_bytes == 1)
-    copy_elements(walk, static_cast<const std::uint8_t*>(from), static_cast<std::uint8_t*>(to));
+    copy_ranges<std::uint8_t>(walk, from, to);
   else if (element_bytes == 4)
-    copy_elements(walk, static_cast<const std::uint32_t*>(from), static_cast<std::uint32_t*>(to));
+    copy_ranges<std::uint32_t>(walk, from, to);
   else
-    copy_elements(walk, static_cast<const std::uint64_t*>(from), static_cast<std::uint64_t*>(to));
+    copy_ranges<std::uint64_t>(walk, from, to);
 }
 
 }  // namespace milgrad::cpu
