@@ -10,7 +10,7 @@
 namespace milgrad::cpu {
 namespace {
 
-/// Tiles of a transpose: 16 cache lines of 16 floats stay in the first-level cache.
+/// Tiles of a transpose: 16 cache lines of 16 floats.
 constexpr std::int64_t kTile = 16;
 
 /// Drops axes of size 1 and merges neighbours that one stride can walk.
@@ -45,15 +45,31 @@ void copy_row(const T* from, T* to, std::int64_t size, std::int64_t stride) {
   }
 }
 
+/// block[i][j] = from[i + j * from_stride], then rows of the block go out: cache lines are read and
+/// written whole, whatever the strides.
+template <class T>
+void transpose_tile(const T* from, std::int64_t from_stride, T* to, std::int64_t to_stride,
+                    std::int64_t rows, std::int64_t columns) {
+  T block[kTile][kTile];
+  if (rows == kTile && columns == kTile) {
+    for (std::int64_t j = 0; j < kTile; ++j)
+      for (std::int64_t i = 0; i < kTile; ++i) block[i][j] = from[i + j * from_stride];
+    for (std::int64_t i = 0; i < kTile; ++i)
+      std::memcpy(to + i * to_stride, block[i], sizeof(block[i]));
+    return;
+  }
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t j = 0; j < columns; ++j) to[i * to_stride + j] = from[i + j * from_stride];
+}
+
 /// to[i * to_stride + j] = from[i + j * from_stride] for rows x columns, tile by tile.
 template <class T>
 void transpose_tiles(const T* from, T* to, std::int64_t rows, std::int64_t columns,
                      std::int64_t from_stride, std::int64_t to_stride) {
-  for (std::int64_t i0 = 0; i0 < rows; i0 += kTile)
-    for (std::int64_t j0 = 0; j0 < columns; j0 += kTile)
-      for (std::int64_t i = i0; i < std::min(rows, i0 + kTile); ++i)
-        for (std::int64_t j = j0; j < std::min(columns, j0 + kTile); ++j)
-          to[i * to_stride + j] = from[i + j * from_stride];
+  for (std::int64_t i = 0; i < rows; i += kTile)
+    for (std::int64_t j = 0; j < columns; j += kTile)
+      transpose_tile(from + i + j * from_stride, from_stride, to + i * to_stride + j, to_stride,
+                     std::min(kTile, rows - i), std::min(kTile, columns - j));
 }
 
 /// Calls visit(from_offset, to_offset) for every index of the axes but the skipped ones.
@@ -118,17 +134,18 @@ std::array<std::int64_t, kMaxRank> row_major_strides(const Shape& shape) {
 
 namespace {
 
-/// Shares the outermost axis out over the threads.
+/// Shares the outermost axis out over the threads, in pieces of whole tiles.
 template <class T>
 void copy_ranges(const StridedView& walk, const void* from, void* to) {
   std::int64_t row = 1;
   for (std::size_t axis = 1; axis < static_cast<std::size_t>(walk.rank); ++axis)
     row *= walk.sizes[axis];
-  parallel_ranges(walk.sizes[0], row, [&](std::int64_t first, std::int64_t last) {
+  const std::int64_t size = walk.sizes[0], pieces = (size + kTile - 1) / kTile;
+  parallel_ranges(pieces, kTile * row, [&](std::int64_t first, std::int64_t last) {
     StridedView part = walk;
-    part.offset += first * walk.strides[0];
-    part.sizes[0] = last - first;
-    copy_elements(part, static_cast<const T*>(from), static_cast<T*>(to) + first * row);
+    part.offset += first * kTile * walk.strides[0];
+    part.sizes[0] = std::min(size, last * kTile) - first * kTile;
+    copy_elements(part, static_cast<const T*>(from), static_cast<T*>(to) + first * kTile * row);
   });
 }
 

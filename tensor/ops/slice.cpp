@@ -43,16 +43,17 @@ std::vector<Spec> infer_slice(const InferArgs& args) {
   const Dim stop = range.stop == SliceAttrs::kToEnd ? size : range.stop;
   if (range.start < 0 || range.start > stop || stop > size || range.step < 1)
     refuse_range(args, range);
-  size = (stop - range.start + range.step - 1) / range.step;
+  size = stop == range.start ? 0 : (stop - range.start - 1) / range.step + 1;
   return {{shape, args.dtype(0)}};
 }
 
-/// Whether `count` elements from range.start in steps of range.step fit into `size`.
+/// Whether `count` elements from range.start in steps of range.step fit into `size`; of an axis
+/// without a known size only the whole does.
 bool fits(const SliceAttrs& range, Dim count, Dim size) {
   if (is_symbolic(count) || is_symbolic(size))
-    return (range.start == 0 && range.step == 1 && count == size) || !is_symbolic(count) ||
-           (range.step == 1 && is_symbolic(size));
-  return count == 0 ? range.start <= size : range.start + (count - 1) * range.step < size;
+    return count == size && range.start == 0 && range.step == 1;
+  if (count == 0) return range.start <= size;
+  return range.start < size && count - 1 <= (size - 1 - range.start) / range.step;
 }
 
 /// Throws unless `small` has the sizes of `big` but on the axis, where the range fits into it.
