@@ -232,6 +232,7 @@ TEST_CASE("reduce: the same bits for any number of threads") {
       test::check_same_bits_for_any_thread_count([&] { return sum(x, {axis}); });
       test::check_same_bits_for_any_thread_count([&] { return max(x, {axis}); });
       test::check_same_bits_for_any_thread_count([&] { return cumsum(x, axis); });
+      test::check_same_bits_for_any_thread_count([&] { return argmax(x, axis); });
     }
     test::check_same_bits_for_any_thread_count([&] { return sum(x); });
   }

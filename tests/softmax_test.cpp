@@ -80,6 +80,18 @@ TEST_CASE("softmax: NaN spreads over its row only, a row of -inf chooses nothing
   }
 }
 
+TEST_CASE("softmax: weights below the smallest normal number are 0") {
+  // exp(-87) = 1.6e-38 is normal in float32, exp(-88) = 6.1e-39 is not; in float64 exp(-708) is.
+  const std::vector<float> weights =
+      softmax(tensor<float>({0, -87, -88, -1000})).to_vector<float>();
+  CHECK(weights[1] == doctest::Approx(1.6458115e-38f).epsilon(1e-6));
+  CHECK(weights[2] == 0);
+  CHECK(weights[3] == 0);
+  const auto wide = softmax(tensor<double>({0, -708, -709})).to_vector<double>();
+  CHECK(wide[1] == doctest::Approx(3.307553003638408e-308).epsilon(1e-12));
+  CHECK(wide[2] == 0);
+}
+
 TEST_CASE("softmax: masked rows have finite gradients") {
   const Tensor x = requires_grad(tensor<double>({-kInf, -kInf, 0, -kInf}, {2, 2}));
   const Tensor g = tensor<double>({1, 2, 3, 4}, {2, 2});

@@ -18,20 +18,37 @@
 HWY_BEFORE_NAMESPACE();
 namespace milgrad::cpu::HWY_NAMESPACE {
 
-/// `count` < lanes elements, and `fill` in the other lanes.
+// Memory behind the end of a row is not touched: AVX2 and AVX-512 load and store under a mask,
+// others go through a block.
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+inline constexpr bool kMaskedMemory = true;
+#else
+inline constexpr bool kMaskedMemory = false;
+#endif
+
+/// `count` <= lanes elements, and `fill` in the other lanes.
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE hn::Vec<D> load_first(D d, const T* x, std::int64_t count, T fill) {
-  HWY_ALIGN T block[HWY_LANES(T)];
-  hn::Store(hn::Set(d, fill), d, block);
-  for (std::int64_t i = 0; i < count; ++i) block[i] = x[i];
-  return hn::Load(d, block);
+  if constexpr (kMaskedMemory) {
+    const auto mask = hn::FirstN(d, static_cast<std::size_t>(count));
+    return hn::IfThenElse(mask, hn::MaskedLoad(mask, d, x), hn::Set(d, fill));
+  } else {
+    HWY_ALIGN T block[HWY_LANES(T)];
+    hn::Store(hn::Set(d, fill), d, block);
+    for (std::int64_t i = 0; i < count; ++i) block[i] = x[i];
+    return hn::Load(d, block);
+  }
 }
 
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE void store_first(hn::Vec<D> v, D d, T* y, std::int64_t count) {
-  HWY_ALIGN T block[HWY_LANES(T)];
-  hn::Store(v, d, block);
-  for (std::int64_t i = 0; i < count; ++i) y[i] = block[i];
+  if constexpr (kMaskedMemory) {
+    hn::BlendedStore(v, hn::FirstN(d, static_cast<std::size_t>(count)), d, y);
+  } else {
+    HWY_ALIGN T block[HWY_LANES(T)];
+    hn::Store(v, d, block);
+    for (std::int64_t i = 0; i < count; ++i) y[i] = block[i];
+  }
 }
 
 /// What a reduction keeps in a lane, and how an element joins it, for vectors and for numbers.
@@ -46,9 +63,21 @@ struct SumLanes {
     else
       return hn::PromoteTo(D(), hn::LoadU(hn::Rebind<T, D>(), x));
   }
+  static HWY_INLINE hn::Vec<D> load_rest(const T* x, std::int64_t count) {
+    if constexpr (std::is_same_v<T, double>)
+      return load_first(D(), x, count, 0.0);
+    else
+      return hn::PromoteTo(D(), load_first(hn::Rebind<T, D>(), x, count, T(0)));
+  }
   static HWY_INLINE hn::Vec<D> combine(hn::Vec<D> a, hn::Vec<D> b) { return hn::Add(a, b); }
   static HWY_INLINE double combine(double a, double b) { return a + b; }
+  static HWY_INLINE double fold(hn::Vec<D> v) { return hn::GetLane(hn::SumOfLanes(D(), v)); }
 };
+
+template <class V>
+HWY_INLINE bool any_nan(V v) {
+  return !hn::AllFalse(hn::DFromV<V>(), hn::IsNaN(v));
+}
 
 /// A NaN displaces numbers and is never displaced.
 template <class T>
@@ -57,10 +86,16 @@ struct MaxLanes {
   using D = hn::ScalableTag<T>;
   static constexpr T kInitial = -std::numeric_limits<T>::infinity();
   static HWY_INLINE hn::Vec<D> load(const T* x) { return hn::LoadU(D(), x); }
+  static HWY_INLINE hn::Vec<D> load_rest(const T* x, std::int64_t count) {
+    return load_first(D(), x, count, kInitial);
+  }
   static HWY_INLINE hn::Vec<D> combine(hn::Vec<D> a, hn::Vec<D> b) {
     return hn::IfThenElse(hn::Or(hn::Gt(b, a), hn::IsNaN(b)), b, a);
   }
   static HWY_INLINE T combine(T a, T b) { return b > a || b != b ? b : a; }
+  static HWY_INLINE T fold(hn::Vec<D> v) {
+    return any_nan(v) ? std::numeric_limits<T>::quiet_NaN() : hn::GetLane(hn::MaxOfLanes(D(), v));
+  }
 };
 template <class T>
 struct MinLanes {
@@ -68,41 +103,36 @@ struct MinLanes {
   using D = hn::ScalableTag<T>;
   static constexpr T kInitial = std::numeric_limits<T>::infinity();
   static HWY_INLINE hn::Vec<D> load(const T* x) { return hn::LoadU(D(), x); }
+  static HWY_INLINE hn::Vec<D> load_rest(const T* x, std::int64_t count) {
+    return load_first(D(), x, count, kInitial);
+  }
   static HWY_INLINE hn::Vec<D> combine(hn::Vec<D> a, hn::Vec<D> b) {
     return hn::IfThenElse(hn::Or(hn::Lt(b, a), hn::IsNaN(b)), b, a);
   }
   static HWY_INLINE T combine(T a, T b) { return b < a || b != b ? b : a; }
+  static HWY_INLINE T fold(hn::Vec<D> v) {
+    return any_nan(v) ? std::numeric_limits<T>::quiet_NaN() : hn::GetLane(hn::MinOfLanes(D(), v));
+  }
 };
-
-/// The lanes of a vector combined in pairs.
-template <class P>
-HWY_INLINE typename P::Lane fold(hn::Vec<typename P::D> v) {
-  using Lane = typename P::Lane;
-  HWY_ALIGN Lane lanes[HWY_LANES(Lane)];
-  hn::Store(v, typename P::D(), lanes);
-  for (std::size_t width = HWY_LANES(Lane) / 2; width > 0; width /= 2)
-    for (std::size_t i = 0; i < width; ++i) lanes[i] = P::combine(lanes[i], lanes[i + width]);
-  return lanes[0];
-}
 
 template <class P, class T>
 HWY_NOINLINE typename P::Lane reduce_tile(const T* x, std::int64_t count) {
   constexpr std::int64_t kLanes = HWY_LANES(typename P::Lane);
+  auto a = hn::Set(typename P::D(), P::kInitial);
   std::int64_t i = 0;
-  typename P::Lane result = P::kInitial;
-  if (count >= kLanes) {
-    auto a = hn::Set(typename P::D(), P::kInitial), b = a, c = a, d = a;
+  if (count >= 4 * kLanes) {
+    auto b = a, c = a, d = a;
     for (; i + 4 * kLanes <= count; i += 4 * kLanes) {
       a = P::combine(a, P::load(x + i));
       b = P::combine(b, P::load(x + i + kLanes));
       c = P::combine(c, P::load(x + i + 2 * kLanes));
       d = P::combine(d, P::load(x + i + 3 * kLanes));
     }
-    for (; i + kLanes <= count; i += kLanes) a = P::combine(a, P::load(x + i));
-    result = fold<P>(P::combine(P::combine(a, b), P::combine(c, d)));
+    a = P::combine(P::combine(a, b), P::combine(c, d));
   }
-  for (; i < count; ++i) result = P::combine(result, static_cast<typename P::Lane>(x[i]));
-  return result;
+  for (; i + kLanes <= count; i += kLanes) a = P::combine(a, P::load(x + i));
+  if (i < count) a = P::combine(a, P::load_rest(x + i, count - i));
+  return P::fold(a);
 }
 
 /// Long rows are cut into at most kMaxTiles tiles, whose results are combined in order.
