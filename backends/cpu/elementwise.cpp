@@ -165,7 +165,8 @@ void where(const Call& c) {
 
 void cast(const Call& c) {
   visit_dtype(c.in(0).dtype, [&]<class From>() {
-    visit_dtype(c.out().dtype, [&]<class To>() { map<From, To>(c, convert<From, To>); });
+    visit_dtype(c.out().dtype,
+                [&]<class To>() { map<From, To>(c, [](From x) { return convert<From, To>(x); }); });
   });
 }
 

@@ -74,12 +74,42 @@ void unary(const Call& c, const F& f) {
   });
 }
 
+// Rows shorter than this are put together into blocks, or most of the time would go into the ends.
+constexpr std::int64_t kShortRow = 64;
+constexpr std::int64_t kBlock = 512;
+
+template <class T, class F>
+void map_short_rows(const F& f, const BroadcastLoop<2>& loop, const T* a, const T* b, T* out) {
+  const std::int64_t length = loop.length(), a_step = loop.moves(0), b_step = loop.moves(1);
+  parallel_ranges(loop.rows(), length, [&](std::int64_t first, std::int64_t last) {
+    HWY_ALIGN T left[kBlock];
+    HWY_ALIGN T right[kBlock];
+    T* to = out + first * length;
+    std::int64_t filled = 0;
+    const auto flush = [&] {
+      map_row<T, 2>(f, {{left, right}, {true, true}}, to, filled);
+      to += filled;
+      filled = 0;
+    };
+    loop.for_rows(first, last, [&](std::int64_t, const auto& at) {
+      if (filled + length > kBlock) flush();
+      for (std::int64_t i = 0; i < length; ++i) {
+        left[filled + i] = a[at[0] + i * a_step];
+        right[filled + i] = b[at[1] + i * b_step];
+      }
+      filled += length;
+    });
+    flush();
+  });
+}
+
 template <class F>
 void binary(const Call& c, const F& f) {
   const BroadcastLoop<2> loop(c.out().shape, {&c.in(0).shape, &c.in(1).shape});
   visit_floating(c.out().dtype, [&]<class T>() {
     const T *a = c.in(0).as<T>(), *b = c.in(1).as<T>();
     T* out = c.out().as<T>();
+    if (loop.rows() > 1 && loop.length() < kShortRow) return map_short_rows(f, loop, a, b, out);
     parallel_rows(loop, [&](std::int64_t to, const auto& at, std::int64_t count) {
       map_row<T, 2>(f, {{a + at[0], b + at[1]}, {loop.moves(0), loop.moves(1)}}, out + to, count);
     });
