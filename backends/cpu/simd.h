@@ -256,9 +256,10 @@ HWY_INLINE V log(V x) {
   const hn::DFromV<V> d;
   const hn::RebindToUnsigned<decltype(d)> du;
   constexpr int kShift = F::kMantissaBits;
+  constexpr int kUp = kShift + 1;  // makes the smallest denormal normal
   const V one = constant(x, 1);
   const auto denormal = x < constant(x, F::kSmallestNormal);
-  const V up = constant(x, static_cast<double>(Bits{1} << 25));
+  const V up = constant(x, static_cast<double>(Bits{1} << kUp));
   const auto bits = hn::BitCast(du, select(denormal, x * up, x));
   const auto sqrt_half = hn::BitCast(du, constant(x, 0.70710678118654752440));
   const auto shifted = bits + (hn::BitCast(du, one) - sqrt_half);
@@ -266,8 +267,8 @@ HWY_INLINE V log(V x) {
   const V exponent_base = constant(x, static_cast<double>(Bits{1} << kShift));
   const V biased =
       hn::BitCast(d, hn::Or(hn::ShiftRight<kShift>(shifted), hn::BitCast(du, exponent_base)));
-  const V n = biased -
-              (exponent_base + select(denormal, constant(x, F::kBias + 25), constant(x, F::kBias)));
+  const V n = biased - (exponent_base +
+                        select(denormal, constant(x, F::kBias + kUp), constant(x, F::kBias)));
   const V f = m - one;
   const V s = f / (f + constant(x, 2));
   const V z = s * s;

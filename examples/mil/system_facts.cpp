@@ -2,10 +2,9 @@
 #include "examples/mil/system_facts.h"
 
 #include "backends/availability.h"
+#include "backends/cpu/simd_target.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -14,7 +13,6 @@
 #include <H5public.h>
 #include <cblas.h>
 #include <fmt/format.h>
-#include <hwy/targets.h>
 #include <nlohmann/json.hpp>
 
 namespace mil {
@@ -51,12 +49,6 @@ std::vector<std::string> cpu_features() {
   return features;
 }
 
-std::string simd_target() {
-  // Highway numbers better targets lower.
-  const auto targets = static_cast<std::uint64_t>(hwy::SupportedTargets() & HWY_TARGETS);
-  return hwy::TargetName(static_cast<std::int64_t>(targets & (~targets + 1)));
-}
-
 BackendFact backend_fact(const std::string& name, milgrad::Device device) {
   const milgrad::Availability availability = milgrad::availability(device);
   return {name, availability.available, availability.reason};
@@ -90,7 +82,7 @@ SystemFacts system_facts() {
           .cpu_model = cpu_model(),
           .cpu_features = cpu_features(),
           .processors = static_cast<int>(std::thread::hardware_concurrency()),
-          .simd_target = simd_target(),
+          .simd_target = milgrad::simd_target(),
           .openblas_version = openblas_version(),
           .openblas_core = openblas_get_corename(),
           .openblas_core_variable = core_variable == nullptr ? "" : core_variable,

@@ -1,0 +1,112 @@
+// The threads of the CPU kernels.
+#include "backends/cpu/thread_pool.h"
+
+#include "tensor/error.h"
+
+#include <atomic>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using namespace milgrad;
+
+namespace {
+
+/// Sets the number of threads for one test case.
+class Threads {
+ public:
+  explicit Threads(int count) : before_(num_threads()) { set_num_threads(count); }
+  ~Threads() { set_num_threads(before_); }
+
+ private:
+  int before_;
+};
+
+}  // namespace
+
+TEST_CASE("thread pool: every tile runs once, for any number of threads") {
+  for (int threads : {1, 2, 3, 5}) {
+    const Threads scope(threads);
+    CHECK(num_threads() == threads);
+    for (std::int64_t tiles : {0, 1, 2, 3, 4, 1000}) {
+      std::vector<std::atomic<int>> runs(1000);
+      cpu::parallel_for(tiles, [&](std::int64_t tile) { ++runs[static_cast<std::size_t>(tile)]; });
+      for (std::size_t i = 0; i < runs.size(); ++i)
+        CHECK(runs[i] == (static_cast<std::int64_t>(i) < tiles ? 1 : 0));
+    }
+  }
+}
+
+TEST_CASE("thread pool: several threads do the work, each a contiguous part") {
+  const Threads scope(2);
+  std::vector<std::thread::id> ids(10);
+  cpu::parallel_for(10, [&](std::int64_t tile) {
+    ids[static_cast<std::size_t>(tile)] = std::this_thread::get_id();
+  });
+  for (std::size_t i = 0; i < 10; ++i) CHECK(ids[i] == ids[i < 5 ? 0 : 5]);
+  CHECK(ids[0] == std::this_thread::get_id());
+  CHECK(ids[5] != ids[0]);
+}
+
+TEST_CASE("thread pool: an exception of any tile comes out, and the pool goes on working") {
+  const Threads scope(3);
+  for (std::int64_t bad : {0, 5, 8}) {
+    CHECK_THROWS_WITH_AS(cpu::parallel_for(9,
+                                           [&](std::int64_t tile) {
+                                             if (tile == bad) throw std::runtime_error("tile");
+                                           }),
+                         "tile", std::runtime_error);
+    std::atomic<int> runs = 0;
+    cpu::parallel_for(9, [&](std::int64_t) { ++runs; });
+    CHECK(runs == 9);
+  }
+}
+
+TEST_CASE("thread pool: calls inside of calls, and from several threads at once") {
+  const Threads scope(3);
+  std::atomic<int> runs = 0;
+  const auto nested = [&] {
+    cpu::parallel_for(4,
+                      [&](std::int64_t) { cpu::parallel_for(5, [&](std::int64_t) { ++runs; }); });
+  };
+  nested();
+  CHECK(runs == 20);
+  runs = 0;
+  std::vector<std::thread> users;
+  for (int i = 0; i < 4; ++i)
+    users.emplace_back([&] {
+      for (int round = 0; round < 50; ++round) nested();
+    });
+  for (std::thread& user : users) user.join();
+  CHECK(runs == 4 * 50 * 20);
+}
+
+TEST_CASE("thread pool: ranges cover all, and little work stays on the caller") {
+  const Threads scope(2);
+  for (std::int64_t weight : {1, 300, 1 << 20}) {
+    const std::int64_t count = 200003;
+    std::vector<std::atomic<int>> runs(static_cast<std::size_t>(count));
+    cpu::parallel_ranges(count, weight, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t i = first; i < last; ++i) ++runs[static_cast<std::size_t>(i)];
+    });
+    std::int64_t once = 0;
+    for (const auto& run : runs) once += run == 1;
+    CHECK(once == count);
+  }
+  int calls = 0;
+  cpu::parallel_ranges(1000, 1, [&](std::int64_t first, std::int64_t last) {
+    CHECK(first == 0);
+    CHECK(last == 1000);
+    ++calls;
+  });
+  CHECK(calls == 1);
+}
+
+TEST_CASE("thread pool: a count below 1 is refused") {
+  const int before = num_threads();
+  CHECK_THROWS_WITH_AS(set_num_threads(0), "[set_num_threads] got 0; expected at least 1",
+                       ValueError);
+  CHECK(num_threads() == before);
+}
