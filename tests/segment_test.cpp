@@ -121,4 +121,9 @@ TEST_CASE("segment: the same bits for any number of threads") {
     test::check_same_bits_for_any_thread_count(
         [&] { return segment_broadcast(segment_mean(x, o), o, x); });
   }
+  // One bag of many columns is shared by its columns.
+  const Tensor wide = tensor<float>(test::noise(1000 * 300), {1000, 300}),
+               one = tensor<std::int64_t>({0, 1000});
+  test::check_same_bits_for_any_thread_count([&] { return segment_sum(wide, one); });
+  test::check_same_bits_for_any_thread_count([&] { return segment_softmax(wide, one); });
 }
