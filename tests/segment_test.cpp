@@ -87,6 +87,7 @@ TEST_CASE("segment: no bag, no instance") {
   const Tensor none = zeros({0, 3}), o = tensor<std::int64_t>({0});
   check_values(segment_sum(none, o), {0, 3}, {});
   check_values(segment_softmax(none, o), {0, 3}, {});
+  check_values(segment_sum(zeros({2, 0}), tensor<std::int64_t>({0, 2})), {1, 0}, {});
   check_values(segment_max(none, tensor<std::int64_t>({0, 0})), {1, 3}, {0, 0, 0});
 }
 

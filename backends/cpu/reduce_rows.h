@@ -203,6 +203,7 @@ inline constexpr std::int64_t kNarrowStrip = 32;
 /// do not know of each other, so the width of a strip changes no result.
 template <class F>
 void for_each_strip(std::int64_t count, std::int64_t work, const F& f) {
+  if (count == 0) return;
   constexpr std::int64_t kUnit = kParallelTiles * kNarrowStrip;
   const std::int64_t strip = std::min(kStrip, (count + kUnit - 1) / kUnit * kNarrowStrip);
   parallel_ranges((count + strip - 1) / strip, work * strip,
