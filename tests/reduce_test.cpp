@@ -73,8 +73,6 @@ TEST_CASE("reduce: nothing to reduce") {
   check_values(sum(zeros({3, 0}), {1}), {3}, {0, 0, 0});
   check_values(prod(zeros({2, 0}), {1}), {2}, {1, 1});
   check_values(sum(zeros({0, 3}), {1}), {0}, {});
-  check_values(sum(zeros({2, 0}), {0}), {0}, {});
-  check_values(sum(zeros({2, 3, 0}), {1}), {2, 0}, {});
   check_values(max(zeros({0, 3}), {1}), {0}, {});
   CHECK_THROWS_WITH_AS(max(zeros({0, 3}), {0}),
                        "[max] axis 0 of shape (0, 3) is empty; expected at least one element",

@@ -112,13 +112,29 @@ void reduce_strip(const ReducePlan& plan, const T* x, T* y, std::int64_t width) 
   for (std::int64_t c = 0; c < width; ++c) y[c] = static_cast<T>(lanes[c]);
 }
 
+/// How narrow strips may become so that a few wide columns still are work for several threads.
+constexpr std::int64_t kNarrowStrip = 32;
+
 template <class P, class T>
 void reduce_to_columns(const ReducePlan& plan, const T* x, T* y) {
-  const std::int64_t inner = plan.inner, column_work = plan.rows * plan.reduced.total();
+  const std::int64_t inner = plan.inner;
+  if (plan.kept.total() == 1) {
+    const std::int64_t strip = inner < kParallelTiles * kStrip ? kNarrowStrip : kStrip;
+    const std::int64_t weight = plan.work() / std::max<std::int64_t>(1, inner) * strip;
+    parallel_ranges(
+        (inner + strip - 1) / strip, weight, [&](std::int64_t first, std::int64_t last) {
+          const std::int64_t end = std::min(inner, last * strip);
+          for_each_strip(end - first * strip, [&](std::int64_t begin, std::int64_t width) {
+            const std::int64_t at = first * strip + begin;
+            reduce_strip<P>(plan, x + at, y + at, width);
+          });
+        });
+    return;
+  }
   parallel_ranges(plan.kept.total(), plan.work(), [&](std::int64_t first, std::int64_t last) {
     T* out = y + first * inner;
     plan.kept.for_each(first, last - first, [&](std::int64_t kept) {
-      for_each_strip(inner, column_work, [&](std::int64_t begin, std::int64_t width) {
+      for_each_strip(inner, [&](std::int64_t begin, std::int64_t width) {
         reduce_strip<P>(plan, x + kept + begin, out + begin, width);
       });
       out += inner;

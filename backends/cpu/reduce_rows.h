@@ -196,22 +196,11 @@ HWY_NOINLINE void reduce_columns(typename P::Lane* HWY_RESTRICT lanes, const T* 
   }
 }
 
-/// Few columns are cut into kParallelTiles strips of whole cache lines.
-inline constexpr std::int64_t kNarrowStrip = 32;
-
-/// Calls f(begin, width) for strips that make up `count` columns of `work` elements each. Columns
-/// do not know of each other, so the width of a strip changes no result.
+/// Calls f(begin, width) for strips that make up `count` columns.
 template <class F>
-void for_each_strip(std::int64_t count, std::int64_t work, const F& f) {
-  if (count == 0) return;
-  constexpr std::int64_t kUnit = kParallelTiles * kNarrowStrip;
-  const std::int64_t strip = std::min(kStrip, (count + kUnit - 1) / kUnit * kNarrowStrip);
-  parallel_ranges((count + strip - 1) / strip, work * strip,
-                  [&](std::int64_t first, std::int64_t last) {
-                    const std::int64_t end = std::min(count, last * strip);
-                    for (std::int64_t begin = first * strip; begin < end; begin += kStrip)
-                      f(begin, std::min(kStrip, end - begin));
-                  });
+void for_each_strip(std::int64_t count, const F& f) {
+  for (std::int64_t begin = 0; begin < count; begin += kStrip)
+    f(begin, std::min(kStrip, count - begin));
 }
 
 }  // namespace milgrad::cpu::HWY_NAMESPACE

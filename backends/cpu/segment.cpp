@@ -68,7 +68,7 @@ void reduce_bag(const T* x, T* y, std::int64_t rows, std::int64_t size, double d
     *y = static_cast<T>(reduce_row<P>(x, rows) / static_cast<Lane>(divisor));
     return;
   }
-  for_each_strip(size, rows, [&](std::int64_t begin, std::int64_t width) {
+  for_each_strip(size, [&](std::int64_t begin, std::int64_t width) {
     Lane lanes[kStrip];
     std::fill_n(lanes, width, P::kInitial);
     reduce_columns<P>(lanes, x + begin, rows, size, width);
@@ -111,7 +111,7 @@ void segment_softmax(const Call& call) {
       const T* x = call.in(0).as<const T>() + first * size;
       T* y = call.out().as<T>() + first * size;
       if (size == 1) return softmax_row(x, y, rows);
-      for_each_strip(size, rows * kExpWork, [&](std::int64_t begin, std::int64_t width) {
+      for_each_strip(size, [&](std::int64_t begin, std::int64_t width) {
         softmax_columns(x + begin, y + begin, rows, size, width);
       });
     });

@@ -27,10 +27,9 @@ void for_each_softmax(const Call& call, const AxisView& view, const Rows& rows,
           rows(x + outer * size, outer);
           continue;
         }
-        for_each_strip(view.inner, view.length * kExpWork,
-                       [&](std::int64_t begin, std::int64_t width) {
-                         columns(x + outer * size + begin, outer, begin, width);
-                       });
+        for_each_strip(view.inner, [&](std::int64_t begin, std::int64_t width) {
+          columns(x + outer * size + begin, outer, begin, width);
+        });
       }
     });
   });

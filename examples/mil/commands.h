@@ -10,6 +10,11 @@ namespace mil {
 
 ExitCode run_command(const FetchOptions& options, Console& console);
 ExitCode run_command(const InspectOptions& options, Console& console);
+ExitCode run_command(const TrainOptions& options, Console& console);
+ExitCode run_command(const PredictOptions& options, Console& console);
+ExitCode run_command(const EvaluateOptions& options, Console& console);
+ExitCode run_command(const PlotOptions& options, Console& console);
+ExitCode run_command(const SummaryOptions& options, Console& console);
 ExitCode run_command(const InfoOptions& options, Console& console);
 
 }  // namespace mil

@@ -21,13 +21,6 @@
 namespace mil {
 namespace {
 
-/// Commands that this build does not have.
-template <class Options>
-ExitCode run_command(const Options& options, Console&) {
-  throw UsageError(
-      fmt::format("mil {}: this build has no such command", describe(Command(options)).name));
-}
-
 std::optional<std::int64_t> seed_of(const Command& command) {
   const nlohmann::json values = configuration(command);
   const auto seed = values.find("seed");
