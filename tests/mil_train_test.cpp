@@ -211,7 +211,7 @@ TEST_CASE("mil train: wrong input is refused with its reason") {
   };
   refused({"--positive-class", "12"}, 2, "mil: error: There is no class 12");
   refused({"--bag-size", "2001"}, 2, "digits are left to draw from, a bag needs 2001");
-  refused({"--learning-rate", "1e30"}, 1, "loss");
+  refused({"--positive-class", "1", "--dataset", "mnist", "--bag-size", "0"}, 2, "--bag-size: bad value");
   refused({"--out", "/proc/mil"}, 73, "/proc/mil");
 }
 

@@ -88,7 +88,8 @@ Interval wilson_interval(std::int64_t successes, std::int64_t trials) {
   const double centre = p + z * z / (2 * n);
   const double half = z * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
   const double scale = 1 + z * z / n;
-  return {std::max(0.0, (centre - half) / scale), std::min(1.0, (centre + half) / scale)};
+  // The interval holds p itself; at p = 0 and 1 rounding could push it out.
+  return {std::clamp((centre - half) / scale, 0.0, p), std::clamp((centre + half) / scale, p, 1.0)};
 }
 
 }  // namespace mil
