@@ -208,7 +208,9 @@ constinit const OpDef op_random_uniform_like{
     .doc = "uniform numbers in [a, b) in the shape and dtype of another tensor",
     .dtypes = kFloating,
     .infer = infer_random_uniform_like,
-    .vjp = differentiable([](const VjpArgs&) { return Tensors{Tensor(), Tensor()}; }),
+    .vjp = differentiable([](const VjpArgs&) {
+      return Tensors{Tensor(), Tensor()};
+    }),
     .saves = kSavesNothing,
     .samples =
         [] {
