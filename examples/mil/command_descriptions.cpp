@@ -13,14 +13,14 @@ CommandDescription description_of(const TrainOptions&) {
 
 CommandDescription description_of(const PredictOptions&) {
   return {"predict",
-          "Predict bags with a trained model; one CSV row a bag, with its attention.",
+          "Predict a run's validation bags, or others; one CSV row a bag, with its attention.",
           {"mil predict runs/first --out predictions.csv",
            "mil predict --weights runs/first/best.weights.h5 --data my_bags"}};
 }
 
 CommandDescription description_of(const EvaluateOptions&) {
   return {"evaluate",
-          "Loss and accuracy of a trained model on bags it has not seen.",
+          "Loss and accuracy of a trained model on its run's validation bags, or on others.",
           {"mil evaluate runs/first", "mil evaluate runs/first --seed 7 --json"}};
 }
 

@@ -33,7 +33,9 @@ std::string names_of(const Option& option) {
   return fmt::format("  {}{} {}", letter, flag_name(option), placeholder(option.value));
 }
 
-std::string default_of(const Option& option) {
+/// The value without a flag. What a trained model knows comes with its weights.
+std::string default_of(const Option& option, bool with_weights) {
+  if (with_weights && option.recall != Recall::never) return " [as trained]";
   const nlohmann::json value = to_json(option.value);
   if (value.is_boolean()) return value.get<bool>() ? " [on]" : "";
   if (value.is_string()) {
@@ -95,6 +97,9 @@ std::string command_help(Command command) {
   const std::vector<Option> options = options_of(command);
   std::string text = fmt::format("{}\n\n{}\n{}", about.purpose, example_lines(about.examples),
                                  usage(about, options));
+  const bool with_weights = std::any_of(options.begin(), options.end(), [](const Option& option) {
+    return option.name == "weights";
+  });
   std::vector<std::string_view> groups;
   for (const Option& option : options) {
     if (std::find(groups.begin(), groups.end(), option.group) == groups.end()) {
@@ -105,7 +110,7 @@ std::string command_help(Command command) {
     text += fmt::format("\n{}:\n", group);
     for (const Option& option : options) {
       if (option.group != group) continue;
-      text += line(names_of(option), std::string(option.help) + default_of(option));
+      text += line(names_of(option), std::string(option.help) + default_of(option, with_weights));
     }
   }
   text += line("  -h, --help", "this text");
