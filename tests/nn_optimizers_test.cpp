@@ -1,5 +1,6 @@
 // Optimizers against Keras 3.15.1 on JAX (float32: keras.optimizers.X applied 20 times to the
 // gradient 2 x - c + 0.1 i), and against the formulas re-coded in float64.
+#include "nn/config.h"
 #include "nn/optimizers.h"
 #include "tensor/operators.h"
 #include "tensor/ops.h"
@@ -63,7 +64,7 @@ TEST_CASE("optimizers: 20 steps of Adam as Keras takes them") {
 TEST_CASE("optimizers: Adam in float64 follows its formula") {
   const auto adam = nn::Adam({.learning_rate = 0.05, .beta_1 = 0.8, .beta_2 = 0.99});
   const auto values = descend(*adam, DType::float64, 20);
-  const double rate = static_cast<double>(0.05F);  // the learning rate is float32 as in Keras
+  const double rate = static_cast<double>(0.05F);  // the learning rate is float32 as floatx() is
   for (std::size_t k = 0; k < 3; ++k) {
     double x = kStart[k], m = 0, v = 0;
     for (int i = 0; i < 20; ++i) {
@@ -75,6 +76,18 @@ TEST_CASE("optimizers: Adam in float64 follows its formula") {
       CHECK(values[static_cast<std::size_t>(i)][k] == doctest::Approx(x).epsilon(1e-12));
     }
   }
+}
+
+TEST_CASE("optimizers: the learning rate is in floatx") {
+  nn::set_floatx(DType::float64);
+  const auto adam = nn::Adam();
+  nn::set_floatx(DType::float32);
+  CHECK(adam->learning_rate().dtype() == DType::float64);
+  CHECK(adam->learning_rate().value().item() == 0.001);
+  adam->set_learning_rate(0.1);
+  CHECK(adam->learning_rate().dtype() == DType::float64);
+  CHECK(adam->learning_rate().value().item() == 0.1);
+  CHECK(nn::Adam()->learning_rate().value().item() == 0.0010000000474974513);
 }
 
 TEST_CASE("optimizers: 20 steps of SGD, with momentum, with Nesterov's") {

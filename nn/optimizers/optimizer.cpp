@@ -1,6 +1,7 @@
 // What all optimizers share: learning rate, iteration count and the slots of each variable.
 #include "nn/optimizers/optimizer.h"
 
+#include "nn/config.h"
 #include "nn/names.h"
 #include "nn/optimizers/adam.h"
 #include "nn/optimizers/sgd.h"
@@ -31,14 +32,15 @@ std::shared_ptr<Optimizer> Optimizer::by_name(const std::string& name) {
 
 Optimizer::Optimizer(const std::string& class_name, double learning_rate)
     : name_(unique_name(class_name)),
-      learning_rate_(scalar(learning_rate), {.name = "learning_rate", .trainable = false}),
+      learning_rate_(scalar(learning_rate, floatx()),
+                     {.name = "learning_rate", .trainable = false}),
       iterations_(scalar(0, DType::int32), {.name = "iteration", .trainable = false}) {
   check_learning_rate(name_, learning_rate);
 }
 
 void Optimizer::set_learning_rate(double learning_rate) const {
   check_learning_rate(name_, learning_rate);
-  learning_rate_.assign(scalar(learning_rate));
+  learning_rate_.assign(scalar(learning_rate, learning_rate_.dtype()));
 }
 
 void Optimizer::build(const std::vector<Variable>& variables) {

@@ -22,7 +22,7 @@ class Optimizer : public OptimizerState {
   static std::shared_ptr<Optimizer> by_name(const std::string& name);
 
   std::string name() const override { return name_; }
-  /// float32, as in Keras: 0.001 reads 0.0010000000474974513.
+  /// In floatx(), as in Keras: in float32 0.001 reads 0.0010000000474974513.
   const Variable& learning_rate() const { return learning_rate_; }
   void set_learning_rate(double learning_rate) const;
   /// Updates done so far (int32).
