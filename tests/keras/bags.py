@@ -1,5 +1,5 @@
-"""Bags of MNIST digits, drawn with NumPy: real digits where MILGRAD_TEST_DATA has them, else strokes
-of a made-up kind that can be learned just as well."""
+"""Bags of MNIST digits, drawn with NumPy: real digits where MILGRAD_TEST_DATA has them, else bars
+that are made up and can be learned just as well."""
 
 import gzip
 import os
@@ -32,10 +32,16 @@ def made_up_digits(rng, count=2000):
     return images, labels
 
 
-def digits(rng):
+def mnist_folder():
+    """The folder of MNIST's IDX files, or None where MILGRAD_TEST_DATA has none."""
     data = os.environ.get("MILGRAD_TEST_DATA")
     folder = Path(data or "") / "mnist"
-    return real_digits(folder) if data and folder.is_dir() else made_up_digits(rng)
+    return folder if data and folder.is_dir() else None
+
+
+def digits(rng):
+    folder = mnist_folder()
+    return real_digits(folder) if folder else made_up_digits(rng)
 
 
 def make_bags(count, bag_size, seed):

@@ -35,8 +35,10 @@ class Example:
         """Everything the backward pass needs; bag is [instances, 28, 28] in [0, 1]."""
         p = self.weights
         c = {"x": bag.reshape(len(bag), -1)}
-        c["h1"] = np.maximum(c["x"] @ p["K1"] + p["b1"], 0)
-        c["h2"] = np.maximum(c["h1"] @ p["K2"] + p["b2"], 0)
+        c["z1"] = c["x"] @ p["K1"] + p["b1"]
+        c["h1"] = np.maximum(c["z1"], 0)
+        c["z2"] = c["h1"] @ p["K2"] + p["b2"]
+        c["h2"] = np.maximum(c["z2"], 0)
         c["tanh"] = np.tanh(c["h2"] @ p["v"])
         c["gate"] = sigmoid(c["h2"] @ p["u"]) if self.gated else np.ones_like(c["tanh"])
         score = (c["tanh"] * c["gate"]) @ p["w"]

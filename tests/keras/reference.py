@@ -13,9 +13,9 @@ import h5py
 import numpy as np
 
 HERE = Path(__file__).parent
-DRIVER = HERE.parents[1] / "build/milgrad_parity"
+BUILD = HERE.parents[1] / "build"
 CONFIGURATIONS = ("gated_3", "gated_7", "plain_3", "plain_7")
-STEPS = 200
+STEPS, MORE_STEPS = 200, 20
 
 
 @functools.cache
@@ -42,21 +42,33 @@ def keras(float_type):
 @functools.cache
 def keras_continued(float_type, adam):
     """Lets Keras train on from milgrad's files; their folder, with what Keras found in them."""
-    folders = [milgrad(name, float_type, adam) for name in CONFIGURATIONS]
+    folders = [milgrad(name, float_type, adam, "initial") for name in CONFIGURATIONS]
     run(sys.executable, HERE / "keras_example.py", float_type, keras(float_type),
         "--continue-from", folders[0].parent)
     return folders[0].parent
 
 
 @functools.cache
-def milgrad(name, float_type, adam="default", weights="initial", first=0, last=STEPS):
-    """One run of milgrad's driver, starting from Keras's weights; the folder it wrote."""
+def milgrad(name, float_type, adam, weights):
+    """One run of milgrad's driver over the steps that Keras took from the same file; the folder it
+    wrote. The file is one of Keras's ("initial", "saturated", "trained"), or milgrad's "own" trained
+    one."""
     folder = scratch() / f"milgrad_{float_type}_{adam}_{weights}" / name
     folder.mkdir(parents=True)
-    run(DRIVER, "--data", keras(float_type) / name, "--out", folder, "--dtype", float_type,
-        "--adam", adam, "--weights", keras(float_type) / name / f"{weights}.weights.h5",
-        "--from", first, "--to", last)
+    data = keras(float_type) / name
+    if weights == "own":
+        file = milgrad(name, float_type, adam, "initial") / "trained.weights.h5"
+    else:
+        file = data / f"{weights}.weights.h5"
+    first, last = {"initial": (0, STEPS), "saturated": (0, MORE_STEPS)}.get(
+        weights, (STEPS, STEPS + MORE_STEPS))
+    run(BUILD / "milgrad_parity", "--data", data, "--out", folder, "--dtype", float_type,
+        "--adam", adam, "--weights", file, "--from", first, "--to", last)
     return folder
+
+
+def mil(*words):
+    run(BUILD / "mil", *words)
 
 
 def load(folder, name):
@@ -99,3 +111,10 @@ def weights(path):
     layers = ("dense", "dense_1", "mil_attention_layer", "dense_2")
     return [found[key] for layer in layers for key in sorted(found)
             if key.startswith(f"layers/{layer}/vars/")]
+
+
+def weights_and_state(path):
+    """The model's weights and the optimizer's variables, each in Keras's order."""
+    found = datasets(path)
+    count = sum(key.startswith("optimizer/vars/") for key in found)
+    return weights(path) + [found[f"optimizer/vars/{i}"] for i in range(count)]
