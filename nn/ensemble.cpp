@@ -16,14 +16,24 @@ Ensemble::Ensemble(int members, const Factory& factory, const EnsembleOptions& o
   if (members < 1)
     throw ValueError(fmt::format("[Ensemble] {} members; expected 1 or more", members));
   for (int i = 0; i < members; ++i) {
-    const SeedScope seeds(derive_seed(options.seed, static_cast<std::uint64_t>(i)));
+    seeds_.push_back(derive_seed(options.seed, static_cast<std::uint64_t>(i)));
+    const SeedScope seeds(seeds_.back());
     members_.push_back(factory(i));
     shuffle_seeds_.push_back(next_seed());
   }
 }
 
-Ensemble::Ensemble(std::vector<Model> members, std::vector<std::uint64_t> shuffle_seeds)
-    : members_(std::move(members)), shuffle_seeds_(std::move(shuffle_seeds)) {}
+Ensemble Ensemble::first(int count) const {
+  if (count < 1 || count > size())
+    throw ValueError(fmt::format("[Ensemble] first({}) of {} members; expected 1 to {}", count,
+                                 size(), size()));
+  Ensemble part = *this;
+  const auto kept = static_cast<std::size_t>(count);
+  part.members_.erase(part.members_.begin() + count, part.members_.end());
+  part.seeds_.resize(kept);
+  part.shuffle_seeds_.resize(kept);
+  return part;
+}
 
 std::vector<History> Ensemble::fit(const OneOrMany<Tensor>& inputs, const Tensor& labels,
                                    const MemberFitOptions& options, const Progress& progress) {
@@ -62,9 +72,11 @@ Logs Ensemble::evaluate(const OneOrMany<Tensor>& inputs, const Tensor& labels,
 }
 
 Ensemble Ensemble::transform(const std::function<Model(const Model& member)>& make) const {
-  std::vector<Model> made;
-  for (const Model& member : members_) made.push_back(make(member));
-  return Ensemble(std::move(made), shuffle_seeds_);
+  Ensemble made;
+  for (const Model& member : members_) made.members_.push_back(make(member));
+  made.seeds_ = seeds_;
+  made.shuffle_seeds_ = shuffle_seeds_;
+  return made;
 }
 
 }  // namespace milgrad::nn

@@ -26,6 +26,11 @@ class Ensemble {
   /// Calls the factory once per member. Throws ValueError for less than one.
   Ensemble(int members, const Factory& factory, const EnsembleOptions& options = {});
 
+  /// The seed of the SeedScope in which member i was built.
+  std::uint64_t seed(int member) const { return seeds_.at(static_cast<std::size_t>(member)); }
+  /// The first `count` members alone.
+  Ensemble first(int count) const;
+
   int size() const { return static_cast<int>(members_.size()); }
   Model& operator[](int member) { return members_.at(static_cast<std::size_t>(member)); }
   const Model& operator[](int member) const {
@@ -49,9 +54,10 @@ class Ensemble {
   Ensemble transform(const std::function<Model(const Model& member)>& make) const;
 
  private:
-  Ensemble(std::vector<Model> members, std::vector<std::uint64_t> shuffle_seeds);
+  Ensemble() = default;
 
   std::vector<Model> members_;
+  std::vector<std::uint64_t> seeds_;
   std::vector<std::uint64_t> shuffle_seeds_;
 };
 

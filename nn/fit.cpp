@@ -61,6 +61,7 @@ class Fit {
   }
 
   History run() {
+    state_.warn_of_changed_flags(model_, *loop_.run().output);
     loop_.send([](Callback& c) { c.on_train_begin(); });
     Logs logs;
     for (int epoch = options_.initial_epoch; epoch < options_.epochs && !stopped(); ++epoch) {

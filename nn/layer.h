@@ -40,7 +40,8 @@ class Layer : public std::enable_shared_from_this<Layer> {
   const std::string& name() const { return name_; }
   DType dtype() const { return dtype_; }
   bool trainable() const { return trainable_; }
-  /// A frozen layer's weights get neither gradients nor penalties; counts from the next compile().
+  /// A frozen layer's weights get neither gradients nor penalties; counts from the next compile(),
+  /// and fit() and evaluate() say so where it was called after the last one.
   void set_trainable(bool trainable) { trainable_ = trainable; }
   bool built() const { return built_; }
 

@@ -50,6 +50,7 @@ Logs Model::evaluate(const OneOrMany<Tensor>& inputs, const Tensor& labels,
                   .keys = state.keys(""),
                   .output = options.output},
                  options.callbacks);
+  state.warn_of_changed_flags(*this, *loop.run().output);
   loop.evaluate(state, batches);
   return state.results();
 }

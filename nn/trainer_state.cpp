@@ -7,9 +7,11 @@
 #include "tensor/operators.h"
 #include "tensor/ops.h"
 
+#include <ostream>
 #include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace milgrad::nn {
 namespace {
@@ -19,6 +21,12 @@ std::string free_name(const std::string& name, std::set<std::string>& taken) {
   std::string candidate = name;
   for (int i = 1; !taken.insert(candidate).second; ++i) candidate = fmt::format("{}_{}", name, i);
   return candidate;
+}
+
+std::vector<bool> trainable_flags(const Model& model) {
+  std::vector<bool> flags;
+  for (const auto& layer : model.layers()) flags.push_back(layer->trainable());
+  return flags;
 }
 
 }  // namespace
@@ -37,6 +45,21 @@ TrainerState::TrainerState(const Model& model, const CompileOptions& options)
     leaves_.push_back(weight.variable.value());
     if (weight.regularizer) penalised_.push_back(weight);
   }
+  flags_ = trainable_flags(model);
+}
+
+void TrainerState::warn_of_changed_flags(const Model& model, std::ostream& output) {
+  const std::vector<bool> now = trainable_flags(model);
+  std::vector<std::string> changed;
+  for (std::size_t i = 0; i < now.size(); ++i)
+    if (now[i] != flags_[i]) changed.push_back(model.layers()[i]->name());
+  if (changed.empty()) return;
+  output << fmt::format(
+                "Warning: set_trainable() was called after compile() for: {}. It takes effect at "
+                "the next compile().\n",
+                fmt::join(changed, ", "))
+         << std::flush;
+  flags_ = now;
 }
 
 Tensor TrainerState::penalties() const {

@@ -5,6 +5,7 @@
 #include "nn/model.h"
 #include "nn/samples.h"
 
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <utility>
@@ -28,6 +29,9 @@ struct TrainerState {
   /// Loss, then the metrics in the order of compile(), each name beginning with `prefix`.
   Logs results(const std::string& prefix = {}) const;
   std::vector<Run::Key> keys(const std::string& prefix) const;
+  /// Writes a line naming the layers whose trainable flag is no longer that of compile(), once for
+  /// each change. Keras documents this warning; there it is never reached.
+  void warn_of_changed_flags(const Model& model, std::ostream& output);
 
   std::shared_ptr<Optimizer> optimizer;
   Loss loss;
@@ -40,6 +44,7 @@ struct TrainerState {
   std::vector<Variable> trained_;
   Tensors leaves_;
   std::vector<Weight> penalised_;
+  std::vector<bool> flags_;  // of the model's layers: trainable
 };
 
 }  // namespace milgrad::nn

@@ -24,8 +24,8 @@ nn::Model member(int /*index*/ = 0) {
   return model;
 }
 
-const Tensor kInputs = test::ramp({8, 3}, 0.1) - 1.0;
-const Tensor kLabels = tensor<std::int64_t>({0, 1, 1, 0, 1, 0, 0, 1});
+Tensor inputs() { return test::ramp({8, 3}, 0.1) - 1.0; }
+Tensor labels() { return tensor<std::int64_t>({0, 1, 1, 0, 1, 0, 0, 1}); }
 
 std::vector<float> values_of(const Tensor& x) { return x.to_vector<float>(); }
 
@@ -40,7 +40,8 @@ TEST_CASE("ensemble: members differ, a seed gives the same members whatever was 
     CHECK(kernel(first) != kernel(other));
   }
   CHECK(values_of(first[0].get_weights()[0]) != values_of(first[1].get_weights()[0]));
-  const nn::SeedScope seeds(derive_seed(5, 2));
+  CHECK(first.seed(2) == derive_seed(5, 2));
+  const nn::SeedScope seeds(first.seed(2));
   CHECK(values_of(member().get_weights()[0]) == values_of(first[2].get_weights()[0]));
 }
 
@@ -48,19 +49,19 @@ TEST_CASE("ensemble: predictions and evaluations are means over the members") {
   nn::Ensemble ensemble(3, member, {.seed = 1});
   std::vector<std::pair<int, int>> progress;
   const auto histories = ensemble.fit(
-      kInputs, kLabels, [](int) { return nn::FitOptions{.epochs = 2, .verbose = 0}; },
+      inputs(), labels(), [](int) { return nn::FitOptions{.epochs = 2, .verbose = 0}; },
       [&](int done, int members) { progress.emplace_back(done, members); });
   CHECK(histories.size() == 3);
   CHECK(progress == std::vector<std::pair<int, int>>{{0, 3}, {1, 3}, {2, 3}, {3, 3}});
 
-  const Tensor averaged = ensemble.predict(kInputs);
-  const nn::Logs mean = ensemble.evaluate(kInputs, kLabels);
+  const Tensor averaged = ensemble.predict(inputs());
+  const nn::Logs mean = ensemble.evaluate(inputs(), labels());
   CHECK(mean.names() == "loss, accuracy");
   double loss = 0;
   std::vector<double> total(16, 0);
   for (int i = 0; i < 3; ++i) {
-    loss += ensemble[i].evaluate(kInputs, kLabels)["loss"] / 3;
-    const Tensor own = ensemble[i].predict(kInputs);
+    loss += ensemble[i].evaluate(inputs(), labels())["loss"] / 3;
+    const Tensor own = ensemble[i].predict(inputs());
     for (std::size_t k = 0; k < total.size(); ++k) total[k] += own.data<float>()[k] / 3.0;
   }
   CHECK(mean["loss"] == doctest::Approx(loss).epsilon(1e-12));
@@ -72,18 +73,31 @@ TEST_CASE("ensemble: models cut from the members are averaged alike") {
   const nn::Ensemble ensemble(2, member, {.seed = 1});
   const nn::Ensemble hidden = ensemble.transform(
       [](const nn::Model& m) { return nn::Model(m.input(), m.get_layer("hidden").output()); });
-  const Tensor averaged = hidden.predict(kInputs);
+  const Tensor averaged = hidden.predict(inputs());
   CHECK(averaged.shape() == Shape{8, 4});
-  const Tensor a = hidden[0].predict(kInputs), b = hidden[1].predict(kInputs);
+  const Tensor a = hidden[0].predict(inputs()), b = hidden[1].predict(inputs());
   CHECK(averaged.data<float>()[5] ==
         doctest::Approx((a.data<float>()[5] + b.data<float>()[5]) / 2).epsilon(1e-6));
+}
+
+TEST_CASE("ensemble: the first members alone") {
+  const nn::Ensemble ensemble(3, member, {.seed = 1});
+  const nn::Ensemble part = ensemble.first(2);
+  CHECK(part.size() == 2);
+  CHECK(part.seed(1) == ensemble.seed(1));
+  CHECK(values_of(part.predict(inputs())) != values_of(ensemble.predict(inputs())));
+  CHECK(values_of(ensemble.first(1).predict(inputs())) == values_of(ensemble[0].predict(inputs())));
+  CHECK(test::error_of<ValueError>([&] { ensemble.first(0); }) ==
+        "[Ensemble] first(0) of 3 members; expected 1 to 3");
+  CHECK(test::error_of<ValueError>([&] { ensemble.first(4); }) ==
+        "[Ensemble] first(4) of 3 members; expected 1 to 3");
 }
 
 TEST_CASE("ensemble: members shuffle with seeds of their own, repeatably") {
   const auto losses = [](std::uint64_t seed) {
     nn::Ensemble ensemble(2, member, {.seed = seed});
     std::vector<double> result;
-    for (const auto& history : ensemble.fit(kInputs, kLabels, [](int) {
+    for (const auto& history : ensemble.fit(inputs(), labels(), [](int) {
            return nn::FitOptions{.epochs = 2, .batch_size = 2, .verbose = 0};
          }))
       result.push_back(history["loss"][1]);
@@ -97,7 +111,7 @@ TEST_CASE("ensemble: members shuffle with seeds of their own, repeatably") {
 TEST_CASE("ensemble: an interruption ends the training of all") {
   nn::Ensemble ensemble(3, member);
   int calls = 0;
-  const auto histories = ensemble.fit(kInputs, kLabels, [&](int) {
+  const auto histories = ensemble.fit(inputs(), labels(), [&](int) {
     return nn::FitOptions{.epochs = 2, .verbose = 0, .interrupted = [&] { return ++calls > 2; }};
   });
   CHECK(histories.size() == 2);

@@ -369,6 +369,30 @@ TEST_CASE("trainer: frozen layers are neither trained nor penalised from the nex
   CHECK(model.get_weights()[2].to_vector<float>() != before[2].to_vector<float>());
 }
 
+TEST_CASE("trainer: a trainable flag changed after compile is noticed, once, and does not count yet") {
+  nn::Model model = compiled("sgd");
+  const Data data = training_data();
+  const std::string name = model.get_layer(1).name();
+  const Tensors before = model.get_weights();
+  const auto said_by_fit = [&] {
+    std::ostringstream output;
+    model.fit(data.x, data.y, {.verbose = 0, .output = &output});
+    return output.str();
+  };
+  CHECK(said_by_fit() == "");
+  model.get_layer(1).set_trainable(false);
+  CHECK(said_by_fit() == "Warning: set_trainable() was called after compile() for: " + name +
+                             ". It takes effect at the next compile().\n");
+  CHECK(said_by_fit() == "");
+  CHECK(model.get_weights()[0].to_vector<float>() != before[0].to_vector<float>());
+  model.get_layer(1).set_trainable(true);
+  std::ostringstream output;
+  model.evaluate(data.x, data.y, {.output = &output});
+  CHECK(output.str().starts_with("Warning: set_trainable() was called"));
+  model.compile({.optimizer = "sgd", .loss = "sparse_categorical_crossentropy"});
+  CHECK(said_by_fit() == "");
+}
+
 TEST_CASE("trainer: predict joins batches and gives a list for several outputs") {
   nn::Model model = small_model();
   const Tensor x = training_data().x;

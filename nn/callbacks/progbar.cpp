@@ -69,9 +69,10 @@ std::string step_text(double seconds) {
 
 TerminalStyle terminal_style(const std::ostream& output) {
   TerminalStyle style{.utf8 = utf8_locale()};
+  if (environment("TERM") == "dumb") return style;
   if (&output == &std::cout) style.terminal = isatty(STDOUT_FILENO) == 1;
   if (&output == &std::cerr || &output == &std::clog) style.terminal = isatty(STDERR_FILENO) == 1;
-  style.colour = style.terminal && environment("NO_COLOR").empty() && environment("TERM") != "dumb";
+  style.colour = style.terminal && environment("NO_COLOR").empty();
   return style;
 }
 

@@ -17,8 +17,8 @@ struct TerminalStyle {
   bool utf8 = true;  // draws the bar with a box character, else with "="
 };
 
-/// The style of a stream: a terminal if it is std::cout, std::cerr or std::clog and that is one;
-/// then coloured unless NO_COLOR is set (no-color.org) or TERM is "dumb". The locale's variables
+/// The style of a stream: a terminal if it is std::cout, std::cerr or std::clog, that is one and
+/// TERM is not "dumb"; then coloured unless NO_COLOR is set (no-color.org). The locale's variables
 /// tell whether it is UTF-8; it is unless they name another encoding.
 TerminalStyle terminal_style(const std::ostream& output);
 
