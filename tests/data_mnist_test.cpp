@@ -105,7 +105,7 @@ TEST_CASE("data mnist: other files than the published ones are refused") {
                       path.string(), milgrad::io::idx_sha256(kImages)));
     CHECK(error.hint() ==
           "run `mil data fetch mnist`, or scripts/fetch_mnist; to load other files of this form, "
-          "turn the check off");
+          "turn the check off (--no-verify)");
   }
   CHECK_THROWS_WITH_AS(load_fashion_mnist({.directory = folder.path()}),
                        doctest::Contains("of Fashion-MNIST; expected SHA-256 c59f468a2f672dc8"),

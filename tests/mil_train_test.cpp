@@ -1,7 +1,7 @@
 // The example end to end: the program mil on a small subset of the real digits.
 #include "nn/data/mnist.h"
 #include "nn/io/idx.h"
-#include "tests/support.h"
+#include "tests/mil_support.h"
 
 #include <cmath>
 #include <filesystem>
@@ -17,13 +17,9 @@
 namespace {
 
 namespace fs = std::filesystem;
+using milgrad::test::Arguments;
+using milgrad::test::contains;
 using milgrad::test::Outcome;
-
-using Arguments = std::vector<std::string>;
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 void write_subset(const milgrad::nn::data::ImageSet& set, std::size_t count, const fs::path& folder,
                   const std::string& name) {
@@ -38,36 +34,14 @@ void write_subset(const milgrad::nn::data::ImageSet& set, std::size_t count, con
                          milgrad::io::make_array({count}, labels));
 }
 
-/// A folder with the first digits of MNIST, and runs of mil on it.
-struct Subset {
-  milgrad::test::TemporaryDirectory folder;
-
+/// Runs on the first digits of MNIST.
+struct Subset : milgrad::test::MilRuns {
   Subset() {
     const fs::path mnist = milgrad::test::data_or_skip("mnist");
     const auto digits = milgrad::nn::data::load_mnist({.directory = mnist});
     fs::create_directory(folder / "digits");
     write_subset(digits.train, 2000, folder / "digits", "train");
     write_subset(digits.test, 1000, folder / "digits", "t10k");
-  }
-
-  Arguments command(const std::string& name, const Arguments& more) const {
-    Arguments all{milgrad::test::program("mil").string(), name, "--data-dir",
-                  (folder / "digits").string(), "--no-verify"};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-  }
-
-  /// A short training of the example with more flags.
-  Arguments train(const std::string& out, const Arguments& more = {}) const {
-    Arguments all = command(
-        "train", {"--out", (folder / out).string(), "--train-bags", "150", "--validation-bags",
-                  "40", "--test-bags", "60", "--epochs", "2", "--seed", "5"});
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-  }
-
-  std::string text(const std::string& name) const {
-    return milgrad::test::read_file(folder / name);
   }
 };
 
@@ -211,7 +185,8 @@ TEST_CASE("mil train: wrong input is refused with its reason") {
   };
   refused({"--positive-class", "12"}, 2, "mil: error: There is no class 12");
   refused({"--bag-size", "2001"}, 2, "digits are left to draw from, a bag needs 2001");
-  refused({"--positive-class", "1", "--dataset", "mnist", "--bag-size", "0"}, 2, "--bag-size: bad value");
+  refused({"--positive-class", "1", "--dataset", "mnist", "--bag-size", "0"}, 2,
+          "--bag-size: bad value");
   refused({"--out", "/proc/mil"}, 73, "/proc/mil");
 }
 

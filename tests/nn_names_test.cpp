@@ -43,6 +43,9 @@ TEST_CASE("nn names: the nearest known name is suggested, if one is near") {
   CHECK(nn::nearest_name("rleu", known) == "relu");
   CHECK(nn::nearest_name("soft_max", known) == "softmax");
   CHECK(nn::nearest_name("transformer", known) == "");
+  CHECK(nn::nearest_name("relu", known) == "relu");
+  CHECK(nn::nearest_name("", known) == "");
+  CHECK(nn::nearest_name(std::string(100'000, 'a'), known) == "");
   const ValueError error = nn::unknown_name("activation", "sigmod", known);
   CHECK(std::string(error.what()) ==
         "[activation] there is no \"sigmod\"; did you mean \"sigmoid\"?");

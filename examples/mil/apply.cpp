@@ -3,8 +3,8 @@
 #include "examples/mil/bags.h"
 #include "examples/mil/commands.h"
 #include "examples/mil/dataset.h"
-#include "examples/mil/errors.h"
 #include "examples/mil/evaluation.h"
+#include "examples/mil/example_model.h"
 #include "examples/mil/pictures.h"
 #include "examples/mil/recall.h"
 #include "examples/mil/trained.h"
@@ -26,9 +26,9 @@ namespace {
 
 /// The options with whatever the weights know filled in.
 template <class Options>
-Options recalled(const Options& options, const fs::path& weights) {
+Options recalled(const Options& options, const SavedRun& run) {
   Command command = options;
-  recall(command, saved_configuration(weights), weights.string());
+  recall(command, run.configuration, run.weights[0].string());
   return std::get<Options>(command);
 }
 
@@ -38,23 +38,35 @@ struct Application {
   Bags bags;
 };
 
-void require_shape(const Bags& bags, const NetworkShape& shape, const fs::path& weights) {
+void require_shape(const Bags& bags, const std::string& source, const SavedRun& run) {
+  const NetworkShape& shape = run.network;
   if (bags.rows == shape.rows && bags.columns == shape.columns) return;
-  throw ShapeError(fmt::format("[mil] images of {} x {} pixels; the model of {} takes {} x {}",
-                               bags.rows, bags.columns, weights.string(), shape.rows,
-                               shape.columns));
+  throw FormatError(
+      {.path = source},
+      fmt::format("images of {} x {} pixels; expected {} x {}, as the model of {} "
+                  "takes them",
+                  bags.rows, bags.columns, shape.rows, shape.columns, run.weights[0].string()));
+}
+
+/// The validation bags that the options describe.
+template <class Options>
+Bags draw_bags_again(const Options& options, const SavedRun& run) {
+  const nn::data::ImageDataset digits = load_dataset(options.dataset);
+  Bags bags = draw_run_bags(digits, options.bags, options.compute.seed).validation;
+  require_shape(bags, digits.directory.string(), run);
+  return bags;
 }
 
 template <class Options>
-Application prepare(const Options& options, const std::vector<fs::path>& weights) {
+Application prepare(const Options& options, const SavedRun& run, Console& console) {
   set_num_threads(static_cast<int>(options.compute.threads));
-  Bags bags = options.data.empty()
-                  ? draw_run_bags(load_dataset(options.dataset), options.bags, options.compute.seed)
-                        .validation
-                  : read_bags(options.data, options.bags.bag_size);
-  const NetworkShape shape = saved_network(weights[0]);
-  require_shape(bags, shape, weights[0]);
-  return {load_members(weights, shape), std::move(bags)};
+  if (options.data.empty()) {
+    Bags bags = draw_bags_again(options, run);
+    return {load_members(run, console), std::move(bags)};
+  }
+  Bags bags = read_bags(options.data, options.bags.bag_size);
+  require_shape(bags, (fs::path(options.data) / "X.npy").string(), run);
+  return {load_members(run, console), std::move(bags)};
 }
 
 io::CsvTable prediction_table(const Predictions& predictions, const Bags& bags) {
@@ -89,9 +101,9 @@ nlohmann::json prediction_json(const Predictions& predictions, const Bags& bags)
 }  // namespace
 
 ExitCode run_command(const PredictOptions& given, Console& console) {
-  const std::vector<fs::path> weights = find_weights(given.weights);
-  const PredictOptions options = recalled(given, weights[0]);
-  const Application application = prepare(options, weights);
+  const SavedRun run = open_run(given.weights, console);
+  const PredictOptions options = recalled(given, run);
+  const Application application = prepare(options, run, console);
   const Predictions predictions = predict(application.members, application.bags);
   const io::CsvTable table = prediction_table(predictions, application.bags);
   if (options.out.empty()) {
@@ -108,9 +120,9 @@ ExitCode run_command(const PredictOptions& given, Console& console) {
 }
 
 ExitCode run_command(const EvaluateOptions& given, Console& console) {
-  const std::vector<fs::path> weights = find_weights(given.weights);
-  const EvaluateOptions options = recalled(given, weights[0]);
-  const Application application = prepare(options, weights);
+  const SavedRun run = open_run(given.weights, console);
+  const EvaluateOptions options = recalled(given, run);
+  const Application application = prepare(options, run, console);
   const Bags& bags = application.bags;
   if (bags.labels.empty())
     throw NotFoundError((fs::path(options.data) / "y.npy").string(),
@@ -130,15 +142,13 @@ ExitCode run_command(const EvaluateOptions& given, Console& console) {
 }
 
 ExitCode run_command(const PlotOptions& given, Console& console) {
-  const std::vector<fs::path> weights = find_weights(given.weights);
-  const PlotOptions options = recalled(given, weights[0]);
+  const SavedRun run = open_run(given.weights, console);
+  const PlotOptions options = recalled(given, run);
   set_num_threads(static_cast<int>(options.compute.threads));
-  const Bags bags =
-      draw_run_bags(load_dataset(options.dataset), options.bags, options.compute.seed).validation;
-  const NetworkShape shape = saved_network(weights[0]);
-  require_shape(bags, shape, weights[0]);
-  const nn::Ensemble members = load_members(weights, shape);
-  const fs::path folder = options.out.empty() ? weights[0].parent_path() : fs::path(options.out);
+  const Bags bags = draw_bags_again(options, run);
+  const nn::Ensemble members = load_members(run, console);
+  const fs::path folder =
+      options.out.empty() ? run.weights[0].parent_path() : fs::path(options.out);
   if (!folder.empty()) io::make_directories(folder);
   draw_bags(bags, options.plot_size, folder, console);
   draw_attention(bags, predict(members, bags), options.plot_size, folder, console);
@@ -150,13 +160,13 @@ ExitCode run_command(const PlotOptions& given, Console& console) {
 }
 
 ExitCode run_command(const SummaryOptions& options, Console& console) {
-  const std::vector<fs::path> weights = find_weights(options.weights);
-  const nn::Ensemble members = load_members({weights[0]}, saved_network(weights[0]));
-  members[0].summary({.print = [&](const std::string& text) { console.print(text); }});
-  console.result({{"weights", weights[0].string()},
-                  {"members", weights.size()},
+  const SavedRun run = open_run(options.weights, console);
+  const nn::Ensemble members = load_members(run, console);
+  print_summary(members[0], console);
+  console.result({{"weights", run.weights[0].string()},
+                  {"members", run.weights.size()},
                   {"parameters", members[0].count_params()},
-                  {"configuration", saved_configuration(weights[0])}});
+                  {"configuration", run.configuration}});
   return ExitCode::done;
 }
 

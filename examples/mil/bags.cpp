@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <numeric>
 #include <unordered_set>
+#include <utility>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace mil {
 
@@ -38,6 +40,22 @@ void require_class(const nn::data::ImageDataset& digits, std::int64_t wanted) {
     if (std::find(labels->begin(), labels->end(), wanted) == labels->end())
       throw ValueError(fmt::format("There is no class {}", wanted),
                        "choose --positive-class among the labels of the images");
+}
+
+/// Refuses counts that this machine could never hold, before the system ends the program for them.
+void require_memory(const nn::data::ImageSet& images, const BagOptions& options) {
+  const double memory =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  const auto bags =
+      static_cast<double>(options.train_bags + options.validation_bags + options.test_bags);
+  const double needed = bags * static_cast<double>(options.bag_size) * sizeof(float) *
+                        static_cast<double>(images.rows * images.columns);
+  if (needed <= memory) return;
+  throw ValueError(
+      fmt::format("[bags] {:.0f} bags of {} images of {} x {} take {:.1f} GB; expected at most the "
+                  "{:.1f} GB of this machine",
+                  bags, options.bag_size, images.rows, images.columns, needed / 1e9, memory / 1e9),
+      "use fewer bags (--train-bags, --validation-bags, --test-bags) or a smaller --bag-size");
 }
 
 /// The folder's bags, checked against what the example's network takes.
@@ -106,12 +124,13 @@ std::vector<std::int64_t> draw_indices(std::span<const std::int64_t> candidates,
                      "use a smaller --bag-size or fewer --validation-bags");
   RandomSequence random({options.seed, 0});
   std::vector<std::int64_t> indices;
+  std::vector<std::int64_t> last_bag(candidates.size(), -1);  // that holds the candidate
   for (std::int64_t bag = 0; bag < options.count; ++bag) {
-    const auto first = static_cast<std::ptrdiff_t>(indices.size());
-    while (static_cast<std::ptrdiff_t>(indices.size()) < first + options.bag_size) {
-      const std::int64_t drawn = candidates[random.below(candidates.size())];
-      if (std::find(indices.begin() + first, indices.end(), drawn) == indices.end())
-        indices.push_back(drawn);
+    for (std::int64_t drawn = 0; drawn < options.bag_size;) {
+      const auto place = static_cast<std::size_t>(random.below(candidates.size()));
+      if (std::exchange(last_bag[place], bag) == bag) continue;
+      indices.push_back(candidates[place]);
+      ++drawn;
     }
   }
   return indices;
@@ -143,6 +162,7 @@ Bags make_bags(const nn::data::ImageSet& images, std::span<const std::int64_t> i
 RunBags draw_run_bags(const nn::data::ImageDataset& digits, const BagOptions& options,
                       std::int64_t seed) {
   require_class(digits, options.positive_class);
+  require_memory(digits.test, options);
   const auto draw_options = [&](std::int64_t count, std::uint64_t stream) {
     return DrawOptions{.count = count,
                        .bag_size = options.bag_size,

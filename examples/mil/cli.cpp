@@ -3,8 +3,8 @@
 
 #include "examples/mil/errors.h"
 #include "examples/mil/help.h"
-#include "examples/mil/nearest.h"
 #include "examples/mil/option_table.h"
+#include "nn/names.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -83,7 +83,7 @@ std::string path_of(const CLI::App& app) {
 [[noreturn]] void fail_unknown_command(const CLI::App& app, const std::string& name) {
   std::vector<std::string> names;
   for (const CLI::App* below : app.get_subcommands({})) names.push_back(below->get_name());
-  const std::string near = nearest(name, names);
+  const std::string near = milgrad::nn::nearest_name(name, names);
   throw UsageError(fmt::format("{}: unknown command; expected {}, found {}", path_of(app),
                                fmt::join(names, ", "), name),
                    near.empty() ? fmt::format("see {} --help", path_of(app))
@@ -97,7 +97,7 @@ std::string path_of(const CLI::App& app) {
     throw UsageError(
         fmt::format("{}: unexpected argument; expected a flag, found {}", where, argument), help);
   }
-  const std::string near = nearest(argument.substr(0, argument.find('=')), flags);
+  const std::string near = milgrad::nn::nearest_name(argument.substr(0, argument.find('=')), flags);
   throw UsageError(
       fmt::format("{}: unknown flag; expected one of {} --help, found {}", where, where, argument),
       near.empty() ? help : fmt::format("did you mean {}?", near));

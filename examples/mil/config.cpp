@@ -1,7 +1,6 @@
 // Reading configuration files with toml++, and handing their values to the options.
 #include "examples/mil/config.h"
 
-#include "examples/mil/nearest.h"
 #include "examples/mil/option_table.h"
 #include "nn/io/file.h"
 #include "tensor/error.h"

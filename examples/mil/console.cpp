@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -24,6 +25,13 @@ std::size_t terminal_width(std::FILE* stream) {
   winsize size{};
   const bool known = ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
   return known ? size.ws_col : 80;
+}
+
+/// 0: no limit, as what is printed does not go to a terminal.
+int result_columns(const CommonOptions& options, const std::string& variable) {
+  if (const int columns = std::atoi(variable.c_str()); columns > 0) return columns;
+  std::FILE* stream = options.json ? stderr : stdout;
+  return isatty(fileno(stream)) != 0 ? static_cast<int>(terminal_width(stream)) : 0;
 }
 
 std::string text_of(const nlohmann::json& value) {
@@ -46,6 +54,13 @@ void Console::write(std::FILE* stream, std::string_view line) {
   clear_progress();
   const std::string clean = printable(line) + "\n";
   std::fwrite(clean.data(), 1, clean.size(), stream);
+  // Where both streams are one pipe or file, lines stand in the order in which they were written.
+  if (stream == settings_.results) flush_results();
+}
+
+void Console::flush_results() {
+  errno = 0;
+  if (std::fflush(settings_.results) != 0 && results_error_ == 0) results_error_ = errno;
 }
 
 void Console::print(std::string_view line) {
@@ -112,9 +127,9 @@ void Console::clear_progress() {
 void Console::flush() {
   clear_progress();
   std::fflush(settings_.messages);
-  errno = 0;
-  if (std::fflush(settings_.results) == 0 && std::ferror(settings_.results) == 0) return;
-  const std::string reason = errno != 0 ? std::strerror(errno) : "write error";
+  flush_results();
+  if (results_error_ == 0 && std::ferror(settings_.results) == 0) return;
+  const std::string reason = results_error_ != 0 ? std::strerror(results_error_) : "write error";
   throw milgrad::WriteError(
       milgrad::WriteError::Kind::io_error, "standard output",
       fmt::format("not everything was written; expected room, found: {}", reason));
@@ -131,7 +146,8 @@ ConsoleSettings console_settings(const CommonOptions& options,
           .quiet = options.quiet,
           .verbose = options.verbose,
           .colour = terminal && variable("NO_COLOR").empty(),
-          .animate = terminal};
+          .animate = terminal,
+          .columns = result_columns(options, variable("COLUMNS"))};
 }
 
 }  // namespace mil

@@ -20,6 +20,7 @@ struct ConsoleSettings {
   bool verbose = false;
   bool colour = false;   ///< standard error is a terminal and NO_COLOR is unset
   bool animate = false;  ///< standard error is a terminal that can redraw a line
+  int columns = 0;       ///< that lines of results may have; 0: any number, as in a file
   std::FILE* results = stdout;
   std::FILE* messages = stderr;
 };
@@ -57,11 +58,13 @@ class Console {
 
  private:
   void write(std::FILE* stream, std::string_view line);
+  void flush_results();
   void labelled(std::string_view label, std::string_view colour, std::string_view line);
   void clear_progress();
 
   ConsoleSettings settings_;
   bool progress_shown_ = false;
+  int results_error_ = 0;  // errno of the first write that failed
 };
 
 /// Settings for this process's own streams, from the options and the variables NO_COLOR and TERM.

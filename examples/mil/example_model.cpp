@@ -4,6 +4,9 @@
 #include "examples/mil/attention.h"
 #include "nn/layers.h"
 
+#include <algorithm>
+#include <string>
+
 namespace mil {
 
 using namespace milgrad;  // NOLINT: written as a user of the library would
@@ -34,6 +37,16 @@ nn::Model make_model(const ModelOptions& options, std::int64_t bag_size, const I
 
 nn::Model attention_model(const nn::Model& model) {
   return nn::Model(model.input(), model.get_layer("alpha").output());
+}
+
+void print_summary(const nn::Model& model, Console& console) {
+  constexpr int kWidest = 108, kNarrowest = 60;  // Keras's width of a graph's table; still legible
+  const int columns = console.settings().columns;
+  const int width = columns == 0 ? kWidest : std::clamp(columns - 4, kNarrowest, kWidest);
+  model.summary({.line_length = width, .print = [&](std::string text) {
+                   text.pop_back();  // the last newline, which the console adds
+                   console.print(text);
+                 }});
 }
 
 }  // namespace mil

@@ -1,6 +1,7 @@
 // The network of the Keras example, with its constants as options.
 #pragma once
 
+#include "examples/mil/console.h"
 #include "examples/mil/options.h"
 #include "nn/model.h"
 
@@ -22,5 +23,9 @@ milgrad::nn::Model make_model(const ModelOptions& options, std::int64_t bag_size
 
 /// The same inputs -> one attention weight (N, 1) per instance; shares all weights.
 milgrad::nn::Model attention_model(const milgrad::nn::Model& model);
+
+/// Prints Keras's table, as wide as Keras makes it on a terminal of that width; in a file or pipe,
+/// which have no width, nothing is cut off.
+void print_summary(const milgrad::nn::Model& model, Console& console);
 
 }  // namespace mil

@@ -1,7 +1,7 @@
 // The types of options: reading, range checks and their words.
 #include "examples/mil/option.h"
 
-#include "examples/mil/nearest.h"
+#include "nn/names.h"
 
 #include <algorithm>
 #include <cctype>
@@ -146,6 +146,11 @@ std::string placeholder(const OptionValue& value) {
           [](const IntegerList&) { return std::string("N,N,..."); },
       },
       value);
+}
+
+std::string did_you_mean(std::string_view typed, const std::vector<std::string>& names) {
+  const std::string name = milgrad::nn::nearest_name(typed, names);
+  return name.empty() ? std::string() : "did you mean " + name + "?";
 }
 
 std::string suggestion(const OptionValue& value, const std::string& typed) {

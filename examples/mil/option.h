@@ -84,7 +84,10 @@ std::string expected(const OptionValue& value);
 /// What stands for the value in help texts: "N"; "" for a switch.
 std::string placeholder(const OptionValue& value);
 
-/// "did you mean mnist?" for a mistyped choice, else "".
+/// "did you mean NAME?" for the known name that was probably meant, or "" where none is near.
+std::string did_you_mean(std::string_view typed, const std::vector<std::string>& names);
+
+/// did_you_mean() for a mistyped choice, else "".
 std::string suggestion(const OptionValue& value, const std::string& typed);
 
 /// The current value.

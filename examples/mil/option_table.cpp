@@ -9,6 +9,7 @@ namespace mil {
 namespace {
 
 constexpr std::int64_t kMany = 1'000'000;
+constexpr double kLargestReal = 1e30;  // its sums still fit into float32
 constexpr std::string_view kData = "Data";
 constexpr std::string_view kBags = "Bags";
 constexpr std::string_view kModel = "Model";
@@ -130,7 +131,7 @@ void add_model(Table& table, ModelOptions& o) {
                                  .group = kModel,
                                  .recall = Recall::must_agree},
                                 {.name = "l2",
-                                 .value = Real{&o.l2, 0, 1000},
+                                 .value = Real{&o.l2, 0, kLargestReal},
                                  .help = "L2 penalty on the attention weights",
                                  .group = kModel,
                                  .recall = Recall::must_agree},
@@ -152,7 +153,7 @@ void add_fit(Table& table, FitOptions& o) {
                                  .help = "bags in a step",
                                  .group = kTraining},
                                 {.name = "learning-rate",
-                                 .value = Real{&o.learning_rate, 0, 100, false},
+                                 .value = Real{&o.learning_rate, 0, kLargestReal, false},
                                  .help = "step size of Adam",
                                  .group = kTraining},
                                 {.name = "early-stopping",

@@ -3,8 +3,8 @@
 
 #include "examples/mil/config.h"
 #include "examples/mil/errors.h"
-#include "examples/mil/nearest.h"
 #include "examples/mil/option_table.h"
+#include "nn/names.h"
 
 #include <algorithm>
 #include <string_view>
@@ -54,8 +54,9 @@ void apply_flag(const GivenFlag& flag, Command& command) {
     throw UsageError(fmt::format("{}: no value; expected {}, found the next flag, {}",
                                  flag_name(option), expected(option.value), flag.text));
   }
-  set_from_text(option, flag.text, flag_name(option), Source::flag,
-                common_options(command).origins);
+  const bool negated = std::holds_alternative<Switch>(option.value) && flag.text == "false";
+  set_from_text(option, flag.text, negated ? "--no-" + option.name : flag_name(option),
+                Source::flag, common_options(command).origins);
 }
 
 /// The file that the flags, or else the environment, name; "" for none.
@@ -119,7 +120,7 @@ std::vector<std::string> environment_warnings(const Environment& environment) {
   for (auto i = environment.lower_bound("MIL_"); i != environment.end(); ++i) {
     if (!i->first.starts_with("MIL_")) break;
     if (std::find(known.begin(), known.end(), i->first) != known.end()) continue;
-    const std::string near = nearest(i->first, known);
+    const std::string near = milgrad::nn::nearest_name(i->first, known);
     if (near.empty()) continue;
     warnings.push_back(
         fmt::format("the variable {} is not known and not used; did you mean {}?", i->first, near));

@@ -1,6 +1,7 @@
 // Trained models on disk: a run's folder or weights files, each holding its own configuration.
 #pragma once
 
+#include "examples/mil/console.h"
 #include "examples/mil/options.h"
 #include "nn/ensemble.h"
 
@@ -8,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 
 namespace mil {
 
@@ -18,15 +19,8 @@ inline constexpr const char* kConfigurationAttribute = "mil_configuration";
 /// "best.weights.h5", or "member_<i>.weights.h5" where a run has several members.
 std::string weights_name(std::int64_t member, std::int64_t members);
 
-/// The weights files that a path means: the file itself, or those of a run's folder, in order.
-/// Throws NotFoundError that names what was looked for.
-std::vector<std::filesystem::path> find_weights(const std::filesystem::path& path);
-
 /// What a weights file says of its training run: configuration() and the images' size.
 nlohmann::json describe_run(const TrainOptions& options, std::int64_t rows, std::int64_t columns);
-
-/// The configuration saved in a weights file. Throws FormatError for a file that mil did not write.
-nlohmann::json saved_configuration(const std::filesystem::path& weights);
 
 /// What a network was built from.
 struct NetworkShape {
@@ -36,12 +30,24 @@ struct NetworkShape {
   std::int64_t columns = 0;
 };
 
-/// The network of saved_configuration(weights).
-NetworkShape saved_network(const std::filesystem::path& weights);
+/// A trained model on disk: the weights of its members and what they say of themselves.
+struct SavedRun {
+  std::vector<std::filesystem::path> weights;
+  nlohmann::json configuration;  ///< describe_run() of the training
+  NetworkShape network;
+};
 
-/// The models of these files, which are all of one shape. Throws FormatError for weights that do
-/// not fit.
-milgrad::nn::Ensemble load_members(const std::vector<std::filesystem::path>& weights,
-                                   const NetworkShape& shape);
+/// What the path means: a weights file, or the newest run of a folder. Warns where members are
+/// missing. Throws NotFoundError that names what was looked for, and FormatError for a file that
+/// mil did not write and for members of several runs.
+SavedRun open_run(const std::filesystem::path& path, Console& console);
+
+/// The models of the run. Warns where a damaged file was replaced by its older generation. Throws
+/// FormatError for weights that are not those of the network.
+milgrad::nn::Ensemble load_members(const SavedRun& run, Console& console);
+
+/// Takes over a weights file, saying through the console what load_weights() reports.
+void load_weights(milgrad::nn::Model& model, const std::filesystem::path& weights,
+                  Console& console);
 
 }  // namespace mil

@@ -37,11 +37,12 @@ io::Array read_checked(const std::filesystem::path& folder, std::size_t file, co
   io::Array array = io::read_idx(*path);
   const std::string checksum = io::idx_sha256(array);
   if (verify == Verify::published && checksum != source.checksums[file]) {
-    throw FormatError({*path},
-                      fmt::format("not the published {} of {}; expected SHA-256 {} of the unpacked "
-                                  "file, found {}",
-                                  name, source.name, source.checksums[file], checksum),
-                      source.cure + "; to load other files of this form, turn the check off");
+    throw FormatError(
+        {*path},
+        fmt::format("not the published {} of {}; expected SHA-256 {} of the unpacked "
+                    "file, found {}",
+                    name, source.name, source.checksums[file], checksum),
+        source.cure + "; to load other files of this form, turn the check off (--no-verify)");
   }
   const std::size_t rank = name.find("images") != name.npos ? 3 : 1;
   if (array.dims.size() != rank) {
