@@ -82,8 +82,7 @@ void register_ops() {
   for (int i = 0; i < kOpCount; ++i) {
     const Op op = static_cast<Op>(i);
     benchmark::RegisterBenchmark((std::string("op/") + name_of(op)).c_str(), run, op)
-        ->Unit(benchmark::kMicrosecond)
-        ->UseRealTime();
+        ->Unit(benchmark::kMicrosecond);
   }
 }
 

@@ -45,6 +45,10 @@ class Layer : public std::enable_shared_from_this<Layer> {
   void set_trainable(bool trainable) { trainable_ = trainable; }
   bool built() const { return built_; }
 
+  /// Whether the layer maps one input to one output along the last axis, whatever axes stand in
+  /// front: then models may run several calls of it as one, on stacked inputs.
+  virtual bool maps_last_axis() const { return false; }
+
   /// Computes. The first call builds the weights. Inputs are cast to the layer's dtype. Errors of
   /// build() and call() name the layer and the shapes that came.
   Tensor operator()(const Tensor& input, Mode mode = Mode::infer);

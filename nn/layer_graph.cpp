@@ -1,6 +1,8 @@
 // Collects, orders and runs the calls of a model.
 #include "nn/layer_graph.h"
 
+#include "tensor/ops.h"
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -133,6 +135,20 @@ GraphStep make_step(const Call& call, int depth, SlotTable& slots) {
   return step;
 }
 
+/// Moves calls of one depth that may run as one behind the first of them. None of them reads what
+/// another of its depth computes.
+void group_alike(std::vector<GraphStep>& steps) {
+  for (auto first = steps.begin(); first != steps.end(); first += first->alike) {
+    if (!first->call->layer->maps_last_axis()) continue;
+    const auto depth_end = std::find_if(
+        first, steps.end(), [&](const GraphStep& step) { return step.depth != first->depth; });
+    const auto alike_end = std::stable_partition(first, depth_end, [&](const GraphStep& step) {
+      return step.call->layer == first->call->layer && step.call->mode == first->call->mode;
+    });
+    first->alike = static_cast<int>(alike_end - first);
+  }
+}
+
 }  // namespace
 
 LayerGraph build_layer_graph(const SymbolicTensors& inputs, const SymbolicTensors& outputs) {
@@ -148,26 +164,104 @@ LayerGraph build_layer_graph(const SymbolicTensors& inputs, const SymbolicTensor
     graph.steps.push_back(make_step(call, depths.calls.at(call.get()), slots));
   std::stable_sort(graph.steps.begin(), graph.steps.end(),
                    [](const GraphStep& a, const GraphStep& b) { return a.depth > b.depth; });
+  group_alike(graph.steps);
   graph.output_slots = slots.of(outputs);
   graph.slot_count = slots.count();
   return graph;
 }
 
-Tensors LayerGraph::run(const Tensors& inputs, Mode mode) const {
-  Tensors values(static_cast<std::size_t>(slot_count));
-  const auto value = [&](int slot) -> Tensor& { return values[static_cast<std::size_t>(slot)]; };
-  for (std::size_t i = 0; i < inputs.size(); ++i) value(input_slots[i]) = inputs[i];
+namespace {
+
+constexpr std::int64_t kFewRows = 32;
+
+std::int64_t rows_of(const Tensor& x) { return x.shape().product(0, x.rank() - 1); }
+
+/// The table of values while a model runs. Results of calls that ran as one stay stacked until one
+/// of them is read.
+class Values {
+ public:
+  explicit Values(int slots) : values_(static_cast<std::size_t>(slots)) {}
+
+  void set(int slot, Tensor value) { values_[static_cast<std::size_t>(slot)] = std::move(value); }
+  const Tensor& at(int slot) {
+    const Tensor& value = values_[static_cast<std::size_t>(slot)];
+    if (!value.defined()) unstack_with(slot);
+    return value;
+  }
+
+  void set_stacked(std::vector<int> slots, Tensor whole) {
+    stacks_.push_back({std::move(slots), std::move(whole)});
+  }
+  /// The values of these slots on a new leading axis; undefined if they are not few rows of one
+  /// shape.
+  Tensor stacked(const std::vector<int>& slots) {
+    for (const Stack& stack : stacks_)
+      if (stack.slots == slots) return stack.whole;
+    Tensors parts;
+    for (int slot : slots) {
+      parts.push_back(at(slot));
+      const Tensor &part = parts.back(), &first = parts.front();
+      const bool fits = part.spec() == first.spec() && part.rank() < kMaxRank &&
+                        !part.shape().has_symbol() && rows_of(part) <= kFewRows;
+      if (!fits) return {};
+    }
+    return stack(parts);
+  }
+
+ private:
+  struct Stack {
+    std::vector<int> slots;
+    Tensor whole;
+  };
+
+  void unstack_with(int slot) {
+    for (const Stack& stack : stacks_) {
+      if (std::find(stack.slots.begin(), stack.slots.end(), slot) == stack.slots.end()) continue;
+      Tensors parts = unstack(stack.whole);
+      for (std::size_t i = 0; i < parts.size(); ++i) set(stack.slots[i], std::move(parts[i]));
+    }
+  }
+
+  Tensors values_;
+  std::vector<Stack> stacks_;
+};
+
+void run_step(const GraphStep& step, Values& values, Mode mode) {
   Tensors arguments;
+  for (int slot : step.input_slots) arguments.push_back(values.at(slot));
+  Tensors results = step.call->layer->run(arguments, step.call->mode.value_or(mode));
+  for (std::size_t i = 0; i < results.size(); ++i)
+    values.set(step.output_slots.at(i), std::move(results[i]));
+}
+
+/// Runs alike steps as one; false if their inputs do not allow it.
+bool run_stacked(std::span<const GraphStep> steps, Values& values, Mode mode) {
+  std::vector<int> inputs, outputs;
   for (const GraphStep& step : steps) {
-    if (step.call->inputs.empty()) continue;
-    arguments.clear();
-    for (int slot : step.input_slots) arguments.push_back(value(slot));
-    Tensors results = step.call->layer->run(arguments, step.call->mode.value_or(mode));
-    for (std::size_t i = 0; i < results.size(); ++i)
-      value(step.output_slots.at(i)) = std::move(results[i]);
+    inputs.push_back(step.input_slots[0]);
+    outputs.push_back(step.output_slots[0]);
+  }
+  const Tensor stacked = values.stacked(inputs);
+  if (!stacked.defined()) return false;
+  const LayerCall& call = *steps[0].call;
+  values.set_stacked(std::move(outputs), call.layer->run({stacked}, call.mode.value_or(mode))[0]);
+  return true;
+}
+
+}  // namespace
+
+Tensors LayerGraph::run(const Tensors& inputs, Mode mode) const {
+  Values values(slot_count);
+  for (std::size_t i = 0; i < inputs.size(); ++i) values.set(input_slots[i], inputs[i]);
+  for (std::size_t i = 0; i < steps.size();) {
+    const auto alike = std::span(steps).subspan(i, static_cast<std::size_t>(steps[i].alike));
+    i += alike.size();
+    if (alike.size() > 1 && run_stacked(alike, values, mode)) continue;
+    for (const GraphStep& step : alike)
+      if (!step.call->inputs.empty()) run_step(step, values, mode);
   }
   Tensors outputs;
-  for (int slot : output_slots) outputs.push_back(value(slot));
+  for (int slot : output_slots) outputs.push_back(values.at(slot));
   return outputs;
 }
 

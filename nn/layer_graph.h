@@ -15,6 +15,8 @@ struct GraphStep {
   int depth = 0;  // longest path to an output, in calls
   std::vector<int> input_slots = {};
   std::vector<int> output_slots = {};
+  /// How many steps from this one on are calls of one layer that may run as one.
+  int alike = 1;
 };
 
 struct LayerGraph {
@@ -24,7 +26,8 @@ struct LayerGraph {
   std::vector<int> output_slots = {};
   int slot_count = 0;
 
-  /// Runs the steps; `inputs` are one value per input.
+  /// Runs the steps; `inputs` are one value per input. Alike calls on few rows run as one, stacked:
+  /// such a product costs what reading its weights costs.
   Tensors run(const Tensors& inputs, Mode mode) const;
 };
 

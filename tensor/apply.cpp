@@ -62,13 +62,16 @@ void run_kernel(Op op, const OpDef& def, const Attrs& attrs, std::span<const Ten
 Tensors compute(Op op, const OpDef& def, const Attrs& attrs, std::span<const Tensor> inputs,
                 std::span<const Spec> input_specs, std::span<const Spec> output_specs) {
   Tensors outputs;
-  const std::size_t offset = def.alias != nullptr ? def.alias(input_specs[0], attrs) : kNoAlias;
+  outputs.reserve(output_specs.size());
+  std::size_t offset = def.alias != nullptr ? def.alias(input_specs[0], attrs) : kNoAlias;
   if (offset != kNoAlias) {
-    outputs.push_back(Tensor::alias(inputs[0], output_specs[0], offset));
+    for (const Spec& spec : output_specs) {
+      outputs.push_back(Tensor::alias(inputs[0], spec, offset));
+      offset += static_cast<std::size_t>(spec.shape.numel()) * size_of(spec.dtype);
+    }
     return outputs;
   }
   const Device device = inputs.empty() ? Device::cpu() : inputs[0].device();
-  outputs.reserve(output_specs.size());
   for (const Spec& spec : output_specs) outputs.push_back(Tensor::empty(spec, device));
   run_kernel(op, def, attrs, inputs, outputs, input_specs);
   return outputs;

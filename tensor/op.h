@@ -149,8 +149,8 @@ struct OpDef {
   std::uint64_t shape_only = 0;
   /// Inputs that the operation overwrites; it then has effects and is never removed or merged.
   std::uint64_t mutates = 0;
-  /// Where the single output aliases input 0: its byte offset, or kNoAlias if these attributes
-  /// need a copy. The kernel still exists, for programs that copy.
+  /// Where the outputs, one behind the other, alias input 0: the first one's byte offset, or
+  /// kNoAlias if these attributes need a copy. The kernel still exists, for programs that copy.
   std::size_t (*alias)(const Spec& input, const Attrs&) = nullptr;
   /// The output may overwrite input 0 when nothing else reads it.
   bool in_place = false;

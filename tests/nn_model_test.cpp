@@ -1,10 +1,13 @@
 // Models: order and names of layers (keras 3.15.1's), inputs, inner models, weights.
+#include "autograd/grad.h"
 #include "autograd/trace.h"
 #include "nn/model.h"
 #include "nn/names.h"
 #include "nn/seed.h"
 #include "tests/nn_support.h"
+#include "tests/registry/sample_tensors.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -117,6 +120,49 @@ TEST_CASE("nn model: a layer may feed itself, and a call may fix its mode") {
   CHECK(always(x).one().to_vector<float>() == std::vector<float>(6, 0));
   CHECK(usual(x).one().to_vector<float>() == x.to_vector<float>());
   CHECK(usual(x, nn::Mode::train).one().to_vector<float>() == std::vector<float>(6, 0));
+}
+
+TEST_CASE("nn model: calls of a shared layer on few rows run as one, with the same result") {
+  nn::clear_session();
+  nn::set_floatx(DType::float64);
+  const auto first = nn::Dense(5, {.activation = "tanh"});
+  const auto second = nn::Dense(4);
+  nn::SymbolicTensors inputs, embeddings;
+  for (int i = 0; i < 3; ++i) {
+    inputs.push_back(nn::Input({3}));
+    embeddings.push_back(second(first(inputs.back())));
+  }
+  // The middle one is also read by itself.
+  const auto joined = nn::concatenate({embeddings[0], embeddings[1], embeddings[2]});
+  const nn::Model model(inputs, {joined, embeddings[1]});
+  nn::set_floatx(DType::float32);
+  const auto by_hand = [&](const Tensors& x) {
+    Tensors parts;
+    for (const Tensor& one : x) parts.push_back(second(first(one)));
+    return Tensors{concat(parts, 1), parts[1]};
+  };
+  const auto count_products = [&](const Graph& graph) {
+    return std::count_if(graph.operations.begin(), graph.operations.end(),
+                         [](const Graph::Operation& o) { return o.op == Op::linear; });
+  };
+  Tensors leaves;
+  for (const nn::Weight& weight : model.weights()) leaves.push_back(weight.variable.value());
+  for (const auto& [rows, products] : {std::pair{1, 2}, {32, 2}, {33, 6}}) {
+    CAPTURE(rows);
+    Tensors x;
+    for (int i = 0; i < 3; ++i) x.push_back(ramp({rows, 3}, 0.01 * (i + 1), DType::float64));
+    const auto run = [&](const Tensors& t) { return model(t).list(); };
+    CHECK(count_products(trace(run, {x[0].spec(), x[1].spec(), x[2].spec()})) == products);
+    const Tensors got = run(x), expected = by_hand(x);
+    for (std::size_t i = 0; i < got.size(); ++i)
+      CHECK(test::largest_difference(got[i], expected[i]) <= 1e-14);
+    const auto gradients = [&](const Tensors& y) {
+      return grad(Tensors{sum(square(y[0])) + sum(y[1])}, leaves);
+    };
+    const Tensors g = gradients(got), wanted = gradients(expected);
+    for (std::size_t i = 0; i < g.size(); ++i)
+      CHECK(test::largest_difference(g[i], wanted[i]) <= 1e-11);
+  }
 }
 
 TEST_CASE("nn model: inputs no output needs are kept, before the last layers") {

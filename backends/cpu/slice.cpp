@@ -80,18 +80,43 @@ void concat(const Call& call) {
   }
 }
 
-void split_like(const Call& call) {
+void stack(const Call& call) {
+  const int axis = call.get<AxisAttrs>().axis;
+  const View& joined = call.out();
+  for (std::size_t i = 0; i < call.inputs.size(); ++i) {
+    View part = call.inputs[i];
+    part.shape = joined.shape;
+    part.shape[axis] = 1;
+    put_range(part, joined, axis, static_cast<Dim>(i), 1);
+  }
+}
+
+namespace {
+
+/// Cuts x along the axis into outputs that hold so many positions each.
+template <class Positions>
+void cut(const Call& call, const Positions& positions) {
   const int axis = call.get<AxisAttrs>().axis;
   const View& x = call.in(0);
   const auto inner =
       static_cast<std::size_t>(x.shape.product(axis + 1, x.shape.rank())) * size_of(x.dtype);
   const std::byte* from = bytes_of(x);
   for (const View& part : call.outputs) {
-    const auto row = static_cast<std::size_t>(part.shape[axis]) * inner;
+    const auto row = static_cast<std::size_t>(positions(part)) * inner;
     copy_rows(from, static_cast<std::size_t>(x.shape[axis]) * inner, bytes_of(part), row,
-              part.shape.product(0, axis), row);
+              x.shape.product(0, axis), row);
     from += row;
   }
+}
+
+}  // namespace
+
+void split_like(const Call& call) {
+  cut(call, [axis = call.get<AxisAttrs>().axis](const View& part) { return part.shape[axis]; });
+}
+
+void unstack(const Call& call) {
+  cut(call, [](const View&) { return Dim{1}; });
 }
 
 }  // namespace milgrad::cpu

@@ -24,6 +24,7 @@ class DenseLayer final : public Layer {
  public:
   DenseLayer(std::int64_t units, const DenseOptions& options);
   std::string class_name() const override { return "Dense"; }
+  bool maps_last_axis() const override { return true; }
 
  protected:
   void build(const std::vector<Shape>& inputs) override;

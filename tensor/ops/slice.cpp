@@ -109,9 +109,13 @@ Dim joined_size(const InferArgs& args, int first, int axis) {
   return total;
 }
 
-std::vector<Spec> infer_concat(const InferArgs& args) {
+void expect_some(const InferArgs& args) {
   if (args.count() == 0)
     throw ShapeError(fmt::format("[{}] got 0 inputs; expected at least 1", args.op));
+}
+
+std::vector<Spec> infer_concat(const InferArgs& args) {
+  expect_some(args);
   expect_same_dtype(args, kAnyDType);
   const int axis = normalize_axis(args.op, args.get<AxisAttrs>().axis, args.shape(0));
   Shape shape = args.shape(0);
@@ -139,12 +143,53 @@ Tensors split_like(const Tensor& x, std::span<const Tensor> parts, int axis) {
   return apply(Op::split_like, AxisAttrs{axis}, inputs);
 }
 
-Tensors split_like_vjp(const VjpArgs& v) {
+/// Parts on an axis with nothing in front of it lie one behind the other.
+std::size_t parts_alias(const Spec& x, const Attrs& attrs) {
+  return x.shape.product(0, std::get<AxisAttrs>(attrs).axis) == 1 ? 0 : kNoAlias;
+}
+
+Shape with_axis(const Shape& part, int axis, Dim size) {
+  Shape shape = part;
+  shape.insert(axis, size);
+  return shape;
+}
+
+std::vector<Spec> infer_stack(const InferArgs& args) {
+  expect_some(args);
+  expect_same_dtype(args, kAnyDType);
+  for (int i = 1; i < args.count(); ++i)
+    if (!(args.shape(i) == args.shape(0)))
+      throw ShapeError(fmt::format("[{}] shapes {} and {} differ", args.op,
+                                   args.shape(0).to_string(), args.shape(i).to_string()),
+                       "concat joins tensors whose sizes differ on the axis");
+  return {{with_axis(args.shape(0), args.get<AxisAttrs>().axis, args.count()), args.dtype(0)}};
+}
+
+std::vector<Spec> infer_unstack(const InferArgs& args) {
+  expect_inputs(args, 1);
+  expect_dtype(args, 0, kAnyDType);
+  const int axis = normalize_axis(args.op, args.get<AxisAttrs>().axis, args.shape(0));
+  const Dim size = args.shape(0)[axis];
+  if (is_symbolic(size))
+    throw ShapeError(fmt::format("[{}] axis {} of shape {} has no known size", args.op, axis,
+                                 args.shape(0).to_string()),
+                     "unstack an axis of known size");
+  Shape part = args.shape(0);
+  part.erase(axis);
+  return std::vector<Spec>(static_cast<std::size_t>(size), Spec{part, args.dtype(0)});
+}
+
+/// The cotangents of parts, zeros for those that nothing read.
+Tensors defined_cotangents(const VjpArgs& v) {
   Tensors parts(v.cotangents.begin(), v.cotangents.end());
   for (std::size_t i = 0; i < parts.size(); ++i)
     if (!parts[i].defined()) parts[i] = broadcast_like(scalar(0, v.in(0).dtype()), v.outputs[i]);
+  return parts;
+}
+
+Tensors split_like_vjp(const VjpArgs& v) {
   Tensors gradients(v.inputs.size());
-  gradients[0] = concat(parts, v.get<AxisAttrs>().axis);
+  gradients[0] = concat(defined_cotangents(v), v.get<AxisAttrs>().axis);
   return gradients;
 }
 
@@ -345,12 +390,70 @@ constinit const OpDef op_split_like{
         },
     .cost = streaming_cost<0>,
     .shape_only = ~input_bit(0),
+    .alias = parts_alias,
 };
 
+constinit const OpDef op_stack{
+    .name = "stack",
+    .doc = "tensors of one shape side by side on a new axis",
+    .dtypes = kAnyDType,
+    .infer = infer_stack,
+    .vjp = differentiable([](const VjpArgs& v) { return unstack(v.g(), v.get<AxisAttrs>().axis); }),
+    .saves = kSavesNothing,
+    .samples =
+        [] {
+          return std::vector<Sample>{{{{{2, 3}}, {{2, 3}}, {{2, 3}}}, AxisAttrs{0}},
+                                     {{{{2, 1}}, {{2, 1}}}, AxisAttrs{2}},
+                                     {{{{}}, {{}}}, AxisAttrs{0}}};
+        },
+    .bad_samples =
+        [] {
+          return std::vector<BadSample>{
+              {{{Shape{2, 3}, DType::float32}, {Shape{2, 4}, DType::float32}},
+               AxisAttrs{0},
+               "shapes (2, 3) and (2, 4) differ"},
+              {{{Shape{2}, DType::float32}, {Shape{2}, DType::float64}},
+               AxisAttrs{0},
+               "dtypes are never promoted"},
+              {{}, AxisAttrs{0}, "got 0 inputs; expected at least 1"}};
+        },
+    .cost = streaming_cost<0>,
+};
 Tensor stack(std::span<const Tensor> parts, int axis) {
-  Tensors expanded;
-  for (const Tensor& part : parts) expanded.push_back(expand_dims(part, {axis}));
-  return concat(expanded, axis);
+  if (!parts.empty()) axis = normalize_axis("stack", axis, with_axis(parts[0].shape(), 0, 1));
+  if (parts.size() <= kMaxConcat) return apply_one(Op::stack, AxisAttrs{axis}, parts);
+  Tensors groups;
+  for (std::size_t first = 0; first < parts.size(); first += kMaxConcat)
+    groups.push_back(stack(parts.subspan(first, std::min(kMaxConcat, parts.size() - first)), axis));
+  return concat(groups, axis);
+}
+
+constinit const OpDef op_unstack{
+    .name = "unstack",
+    .doc = "the positions of one axis, each a tensor without that axis",
+    .dtypes = kAnyDType,
+    .infer = infer_unstack,
+    .vjp = differentiable([](const VjpArgs& v) {
+      return Tensors{stack(defined_cotangents(v), v.get<AxisAttrs>().axis)};
+    }),
+    .saves = kSavesNothing,
+    .samples =
+        [] {
+          return std::vector<Sample>{{{{{3, 2}}}, AxisAttrs{0}},
+                                     {{{{2, 3}}}, AxisAttrs{1}},
+                                     {{{{1, 4, 2}}}, AxisAttrs{1}}};
+        },
+    .bad_samples =
+        [] {
+          return std::vector<BadSample>{{{{Shape{2, 3}, DType::float32}},
+                                         AxisAttrs{2},
+                                         "axis 2 is out of range for shape (2, 3)"}};
+        },
+    .cost = streaming_cost<0>,
+    .alias = parts_alias,
+};
+Tensors unstack(const Tensor& x, int axis) {
+  return apply(Op::unstack, AxisAttrs{normalize_axis("unstack", axis, x.shape())}, {&x, 1});
 }
 
 Tensors split(const Tensor& x, std::span<const Dim> sizes, int axis) {
@@ -376,19 +479,6 @@ Tensors split(const Tensor& x, int count, int axis) {
                                  axis, x.shape().to_string(), count),
                      "give the sizes of the parts");
   return split(x, std::vector<Dim>(static_cast<std::size_t>(count), size / count), axis);
-}
-
-Tensors unstack(const Tensor& x, int axis) {
-  axis = normalize_axis("unstack", axis, x.shape());
-  const Dim size = x.size(axis);
-  if (size == 0) return {};
-  if (is_symbolic(size))
-    throw ShapeError(
-        fmt::format("[unstack] axis {} of shape {} has no known size", axis, x.shape().to_string()),
-        "unstack an axis of known size");
-  Tensors parts = split(x, static_cast<int>(size), axis);
-  for (Tensor& part : parts) part = squeeze(part, {axis});
-  return parts;
 }
 
 }  // namespace milgrad
