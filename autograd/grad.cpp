@@ -36,7 +36,7 @@ class ReverseWalk {
   /// Restricts the walk to what leads to these tensors.
   void want(const Tensors& wrt) {
     for (const Tensor& x : wrt)
-      if (Step* step = find(x.edge().node.get())) step->needed = true;
+      if (Step* step = find(x.edge().node.get())) step->needed = step->kept = true;
     for (Step& step : steps_)
       for (const Edge& edge : step.node->inputs)
         if (edge && find(edge.node.get())->needed) step.needed = true;
@@ -52,7 +52,10 @@ class ReverseWalk {
 
   void run() {
     for (auto step = steps_.rbegin(); step != steps_.rend(); ++step)
-      if (step->needed && step->node->op && !step->cotangents.empty()) visit(*step);
+      if (step->node->op) {
+        if (step->needed && !step->cotangents.empty()) visit(*step);
+        if (!step->kept) step->cotangents.clear();
+      }
   }
 
   Tensor gradient(const Edge& edge) const {
@@ -74,6 +77,7 @@ class ReverseWalk {
     std::shared_ptr<Node> node;
     Tensors cotangents = {};  // one per output, undefined = zero
     bool needed = false;
+    bool kept = false;  // its cotangents are asked for
   };
 
   Step* find(const Node* node) {

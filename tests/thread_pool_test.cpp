@@ -39,13 +39,21 @@ TEST_CASE("thread pool: every tile runs once, for any number of threads") {
   }
 }
 
-TEST_CASE("thread pool: several threads do the work, each a contiguous part") {
+TEST_CASE("thread pool: each thread begins with a contiguous part and helps when it is done") {
   const Threads scope(2);
   std::vector<std::thread::id> ids(10);
+  std::atomic<int> begun = 0, done = 0;
   cpu::parallel_for(10, [&](std::int64_t tile) {
     ids[static_cast<std::size_t>(tile)] = std::this_thread::get_id();
+    // The first tiles of both parts wait for each other, then that of the second part for the rest.
+    if (tile == 0 || tile == 5) {
+      ++begun;
+      while (begun < 2) std::this_thread::yield();
+    }
+    while (tile == 5 && done < 9) std::this_thread::yield();
+    ++done;
   });
-  for (std::size_t i = 0; i < 10; ++i) CHECK(ids[i] == ids[i < 5 ? 0 : 5]);
+  for (std::size_t i = 0; i < 10; ++i) CHECK(ids[i] == (i == 5 ? ids[5] : ids[0]));
   CHECK(ids[0] == std::this_thread::get_id());
   CHECK(ids[5] != ids[0]);
 }

@@ -1,4 +1,5 @@
-// Persistent workers that wait for a job by spinning for a moment and then sleeping.
+// Persistent workers that wait for a job by spinning for a moment and then sleeping. Whoever has
+// done its share takes tiles of the others', so that a busy machine delays nobody.
 #include "backends/cpu/thread_pool.h"
 
 #include "backends/flush_denormals.h"
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -49,6 +51,12 @@ struct Job {
   bool flush_denormals = FlushDenormals::active();  // of the caller, so of all its threads
 };
 
+/// The tiles meant for one thread; others take what is left when they have done theirs.
+struct alignas(64) Share {
+  std::atomic<std::int64_t> next{0};
+  std::int64_t end = 0;
+};
+
 class ThreadPool {
  public:
   ThreadPool() : count_(static_cast<int>(std::max(1u, std::thread::hardware_concurrency()))) {}
@@ -64,57 +72,75 @@ class ThreadPool {
 
   void run(const Job& job) {
     std::unique_lock lock(busy_, std::defer_lock);
-    if (inside_parallel_for || count() == 1 || !lock.try_lock() || count() == 1)
-      return run_tiles(job, 0, job.tiles);
+    if (inside_parallel_for || count() == 1 || !lock.try_lock() || count() == 1) {
+      for (std::int64_t tile = 0; tile < job.tiles; ++tile) job.run(job.body, tile);
+      return;
+    }
     start();
-    job_ = job;
-    errors_.assign(static_cast<std::size_t>(count()), nullptr);
-    pending_.store(static_cast<std::uint32_t>(workers_.size()), std::memory_order_relaxed);
-    generation_.fetch_add(1, std::memory_order_release);
+    share_out(job);
+    open_ = true;
+    generation_.fetch_add(1);
     generation_.notify_all();
-    run_share(0);
-    for (std::uint32_t left; (left = pending_.load(std::memory_order_acquire)) != 0;)
-      wait_for_change(pending_, left);
-    for (const std::exception_ptr& error : errors_)
-      if (error) std::rethrow_exception(error);
+    work_on_job(0);
+    // A worker that the system has not woken yet finds the job closed; nobody waits for it.
+    open_ = false;
+    for (std::uint32_t inside; (inside = inside_.load()) != 0;) wait_for_change(inside_, inside);
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
  private:
-  static void run_tiles(const Job& job, std::int64_t first, std::int64_t last) {
-    for (std::int64_t tile = first; tile < last; ++tile) job.run(job.body, tile);
+  void share_out(const Job& job) {
+    job_ = job;
+    const auto threads = static_cast<std::int64_t>(shares_.size());
+    for (std::int64_t i = 0; i < threads; ++i) {
+      Share& share = shares_[static_cast<std::size_t>(i)];
+      share.next.store(job.tiles * i / threads, std::memory_order_relaxed);
+      share.end = job.tiles * (i + 1) / threads;
+    }
   }
 
-  void run_share(int index) {
+  void work_on_job(std::size_t own) {
     const FlushDenormals mode(job_.flush_denormals);
     inside_parallel_for = true;
-    try {
-      run_tiles(job_, job_.tiles * index / count(), job_.tiles * (index + 1) / count());
-    } catch (...) {
-      errors_[static_cast<std::size_t>(index)] = std::current_exception();
-    }
+    for (std::size_t i = 0; i < shares_.size(); ++i) run_tiles(shares_[(own + i) % shares_.size()]);
     inside_parallel_for = false;
   }
 
-  void start() {
-    const std::uint32_t seen = generation_.load(std::memory_order_relaxed);
-    while (static_cast<int>(workers_.size()) < count() - 1)
-      workers_.emplace_back(
-          [this, index = static_cast<int>(workers_.size()) + 1, seen] { work(index, seen); });
+  void run_tiles(Share& share) {
+    for (std::int64_t tile;
+         (tile = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;)
+      try {
+        job_.run(job_.body, tile);
+      } catch (...) {
+        const std::lock_guard lock(error_mutex_);
+        if (!error_) error_ = std::current_exception();
+      }
   }
 
-  void work(int index, std::uint32_t seen) {
+  void start() {
+    if (!workers_.empty()) return;
+    shares_ = std::vector<Share>(static_cast<std::size_t>(count()));
+    const std::uint32_t seen = generation_.load();
+    for (std::size_t i = 1; i < shares_.size(); ++i)
+      workers_.emplace_back([this, i, seen] { work(i, seen); });
+  }
+
+  void work(std::size_t index, std::uint32_t seen) {
     for (;;) {
       wait_for_change(generation_, seen);
-      seen = generation_.load(std::memory_order_acquire);
+      seen = generation_.load();
       if (stopping_) return;
-      run_share(index);
-      if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) pending_.notify_one();
+      // The order of these two steps, and of run()'s closing and counting, keeps a worker from
+      // touching a job that is over: each side writes before it reads (sequentially consistent).
+      inside_.fetch_add(1);
+      if (open_) work_on_job(index);
+      if (inside_.fetch_sub(1) == 1) inside_.notify_one();
     }
   }
 
   void stop() {
     stopping_ = true;
-    generation_.fetch_add(1, std::memory_order_release);
+    generation_.fetch_add(1);
     generation_.notify_all();
     for (std::thread& worker : workers_) worker.join();
     workers_.clear();
@@ -124,11 +150,14 @@ class ThreadPool {
   std::mutex busy_;  // held while a job runs or the workers change
   std::atomic<int> count_;
   std::vector<std::thread> workers_;
-  bool stopping_ = false;  // published by generation_, as the job is
-  Job job_;
-  std::vector<std::exception_ptr> errors_;  // one per thread
+  bool stopping_ = false;  // published by generation_
+  Job job_;                // published by open_, as the shares are
+  std::vector<Share> shares_;
+  std::mutex error_mutex_;
+  std::exception_ptr error_;  // of the tile that failed first
   alignas(64) std::atomic<std::uint32_t> generation_{0};
-  alignas(64) std::atomic<std::uint32_t> pending_{0};
+  alignas(64) std::atomic<bool> open_{false};
+  alignas(64) std::atomic<std::uint32_t> inside_{0};
 };
 
 ThreadPool& pool() {

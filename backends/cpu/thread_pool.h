@@ -22,9 +22,10 @@ namespace detail {
 void parallel_for(std::int64_t tiles, void (*run)(const void*, std::int64_t), const void* body);
 }
 
-/// Calls f(tile) for tile = 0..tiles-1, each thread a contiguous range of them, and returns when
-/// all are done. An exception of any tile comes out (that of the first thread that failed). Inside
-/// of another parallel_for, and while another thread's is running, all tiles run on the caller.
+/// Calls f(tile) for tile = 0..tiles-1 and returns when all are done: each thread begins with a
+/// contiguous range and then helps the others. An exception of a tile comes out (of the first that
+/// failed) after the others have run. Inside of another parallel_for, and while another thread's is
+/// running, all tiles run on the caller.
 template <class F>
 void parallel_for(std::int64_t tiles, const F& f) {
   if (tiles == 1) return f(std::int64_t{0});
