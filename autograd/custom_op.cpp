@@ -4,6 +4,7 @@
 #include "autograd/grad.h"
 #include "tensor/apply.h"
 #include "tensor/mode.h"
+#include "tensor/node.h"
 
 #include <algorithm>
 #include <cmath>
@@ -70,6 +71,20 @@ std::string compare(const CustomOp& op, const Tensors& outputs, const Tensors& e
   return "";
 }
 
+constexpr Saves kSavesEverything{~std::uint64_t{0}, ~std::uint64_t{0}};
+
+/// The rule, and a check of how many gradients it gives.
+std::function<Tensors(const VjpArgs&)> counted(std::function<Tensors(const VjpArgs&)> rule) {
+  return [rule = std::move(rule)](const VjpArgs& v) {
+    Tensors gradients = rule(v);
+    if (gradients.size() != v.inputs.size())
+      throw ValueError(fmt::format("[custom_vjp] backward gave {} gradients for {} inputs",
+                                   gradients.size(), v.inputs.size()),
+                       "give one per input, undefined for none");
+    return gradients;
+  };
+}
+
 }  // namespace
 
 std::shared_ptr<const CustomOp> make_custom_op(CustomOp op) {
@@ -83,6 +98,26 @@ std::shared_ptr<const CustomOp> make_custom_op(CustomOp op) {
     };
   }
   return std::make_shared<const CustomOp>(std::move(op));
+}
+
+std::function<Tensors(const Tensors&)> custom_vjp(std::function<Tensors(const Tensors&)> forward,
+                                                  std::function<Tensors(const VjpArgs&)> backward) {
+  if (!forward || !backward)
+    throw ValueError("[custom_vjp] got an empty function", "give both forward and backward");
+  const auto op = std::make_shared<const CustomOp>(CustomOp{
+      .name = "custom_vjp", .vjp = counted(std::move(backward)), .saves = kSavesEverything});
+  return [op, forward = std::move(forward)](const Tensors& inputs) {
+    Tensors outputs;
+    {
+      const NoGrad inner_operations;
+      // Outputs of their own: a function may give back what it got.
+      for (const Tensor& y : forward(inputs)) outputs.push_back(y.with_edge({}));
+    }
+    const bool tracked = std::any_of(inputs.begin(), inputs.end(),
+                                     [](const Tensor& x) { return x.requires_grad(); });
+    if (tracked && grad_enabled()) record_on_tape(Op::custom, CustomAttrs{op}, inputs, outputs);
+    return outputs;
+  };
 }
 
 GradcheckResult gradcheck(const std::shared_ptr<const CustomOp>& op,

@@ -83,6 +83,47 @@ TEST_CASE("custom op: a trace replays it") {
   CHECK(graph.run({tensor({2.0}), tensor({5.0})})[0].item() == 18);
 }
 
+TEST_CASE("custom vjp: the gradient is what backward says, of any order, eager and traced") {
+  // log(1 + exp(x)), whose composed gradient is inf / inf for large x.
+  const auto softplus =
+      custom_vjp([](const Tensors& x) -> Tensors { return {log1p(exp(x[0]))}; },
+                 [](const VjpArgs& v) -> Tensors { return {v.g() * sigmoid(v.in(0))}; });
+  const Tensor x = requires_grad(tensor({-1.0, 0.5, 800.0}));
+  const Tensor g = grad(sum(softplus({x})[0]), x, {.create_graph = true});
+  CHECK(g.to_vector<double>() == sigmoid(x).to_vector<double>());
+  CHECK(grad(sum(g), x).to_vector<double>() == (sigmoid(x) * (1 - sigmoid(x))).to_vector<double>());
+  const auto f = [&](const Tensors& in) -> Tensors {
+    const Tensor leaf = requires_grad(in[0]);
+    return {grad(sum(softplus({leaf})[0]), leaf)};
+  };
+  const Tensor plain = tensor({-1.0, 0.5, 800.0});
+  CHECK(trace(f, {plain.spec()}).run({plain})[0].to_vector<double>() == g.to_vector<double>());
+  CHECK(gradcheck(softplus, {tensor({-1.0, 0.5, 2.0})}).ok);
+}
+
+TEST_CASE("custom vjp: several inputs, an input given back, untracked inputs, wrong rules") {
+  const auto reversed = custom_vjp(
+      [](const Tensors& x) -> Tensors {
+        return {x[0], x[0] * x[1]};
+      },
+      [](const VjpArgs& v) -> Tensors {
+        return {neg(v.g(0)) + v.g(1) * v.out(1), Tensor()};
+      });
+  const Tensor a = requires_grad(tensor({2.0})), b = requires_grad(tensor({3.0}));
+  const Tensors y = reversed({a, b});
+  const Tensors g = grad(Tensors{sum(y[0] + y[1])}, Tensors{a, b});
+  CHECK(g[0].item() == 5);
+  CHECK(g[1].item() == 0);
+  CHECK(a.item() == 2);
+  CHECK(!reversed({tensor({2.0}), tensor({3.0})})[0].requires_grad());
+
+  CHECK_THROWS_WITH_AS(custom_vjp({}, {}), "[custom_vjp] got an empty function", ValueError);
+  const auto short_rule = custom_vjp([](const Tensors& x) -> Tensors { return {x[0] * x[1]}; },
+                                     [](const VjpArgs& v) -> Tensors { return {v.g()}; });
+  CHECK_THROWS_WITH_AS(grad(sum(short_rule({a, b})[0]), a),
+                       "[custom_vjp] backward gave 1 gradients for 2 inputs", ValueError);
+}
+
 TEST_CASE("custom op: errors name the operation") {
   const auto op = make_custom_op(cubic());
   CHECK_THROWS_WITH_AS(apply_custom(op, {tensor({1.0})}),
