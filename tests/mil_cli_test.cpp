@@ -13,7 +13,10 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
 #include <new>
+#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -204,6 +207,39 @@ TEST_CASE("mil cli: values that do not fit are refused with what is allowed") {
         "MIL_GATED: bad value; expected true or false, found \"yes\"");
 }
 
+TEST_CASE("mil cli: whatever stands in an option, it is taken or refused with words") {
+  const std::vector<std::string> texts = {"",         "x",
+                                          "-1",       "1e999",
+                                          "nan",      "99999999999999999999",
+                                          "\xff\xfe", "\u6f22\u5b57",
+                                          "a\nb",     "--",
+                                          "[1,",      std::string(10'000, '9')};
+  int refused = 0;
+  const auto attempt = [&](const Arguments& arguments, const mil::Environment& environment) {
+    try {
+      mil::parse(arguments, environment);
+    } catch (const milgrad::Error& error) {
+      CHECK(std::string(error.what()) != "");
+      ++refused;
+    }
+  };
+  std::set<std::string> seen;
+  for (mil::Command& command : mil::every_command()) {
+    std::istringstream words{std::string(mil::describe(command).name)};
+    const Arguments name{std::istream_iterator<std::string>(words), {}};
+    for (const mil::Option& option : mil::options_of(command)) {
+      if (!seen.insert(option.name).second) continue;
+      for (const std::string& text : texts) {
+        Arguments given = name;
+        given.push_back(mil::flag_name(option) + "=" + text);
+        attempt(given, {});
+        attempt(name, {{mil::environment_name(option), text}});
+      }
+    }
+  }
+  CHECK(refused > 300);
+}
+
 TEST_CASE("mil cli: missing values are named") {
   CHECK(refusal({"train", "--epochs"}) ==
         "--epochs: no value; expected a whole number from 1 to 1000000, found nothing");
@@ -312,6 +348,19 @@ TEST_CASE("mil cli: configuration files are checked as a whole, with places") {
   CHECK(refusal({"train", "--config", "/"}) == "/: is a folder; expected a file");
 }
 
+TEST_CASE(
+    "mil cli: a configuration file that breaks off anywhere is taken or refused with its place") {
+  const std::string whole =
+      "# a run\nepochs = 3\ndense = [32, 16]\n[train]\nl2 = 0.5\nout = \"a\\u0041\"\n"
+      "[data.fetch]\nmirror = 'https://example.org/'\n";
+  CHECK(file_refusal(whole) == "accepted");
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    const std::string text = file_refusal(whole.substr(0, length));
+    CAPTURE(length);
+    CHECK((text == "accepted" || text.starts_with("run.toml:")));
+  }
+}
+
 TEST_CASE("mil cli: the configuration holds every option and comes back from the weights") {
   const mil::Command trained = parse_as<mil::TrainOptions>(
       {"train", "--no-gated", "--dense", "32,16", "--seed", "7", "--l2", "0", "--threads", "1"});
@@ -352,6 +401,8 @@ TEST_CASE("mil cli: flags that disagree with the weights are refused") {
       refusal_of(parse_as<mil::PredictOptions>({"predict", "w.h5"}, {{"MIL_GATED", "0"}}), saved) ==
       "MIL_GATED: the model of w.h5 differs; expected true, found false | leave gated out: the "
       "weights know their model");
+  CHECK(refusal_of(parse_as<mil::PredictOptions>({"predict", "w.h5", "--no-gated"}), saved)
+            .starts_with("--no-gated: the model of w.h5 differs; expected true, found false"));
   nlohmann::json broken = saved;
   broken["dense"] = "many";
   CHECK(refusal_of(parse_as<mil::PredictOptions>({"predict", "w.h5"}), broken) ==

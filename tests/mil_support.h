@@ -4,9 +4,12 @@
 #include "nn/io/idx.h"
 #include "tests/support.h"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace milgrad::test {
@@ -15,6 +18,16 @@ using Arguments = std::vector<std::string>;
 
 inline bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
+}
+
+/// Blocks until the file exists; throws where it does not appear.
+inline void wait_for_file(const std::filesystem::path& path) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!std::filesystem::exists(path)) {
+    if (std::chrono::steady_clock::now() > end)
+      throw std::runtime_error(path.string() + " was not written");
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
 }
 
 /// A folder with digits, and commands on them.

@@ -194,8 +194,7 @@ TEST_CASE("mil train: SIGINT keeps the best weights and the history, and ends wi
   const Subset subset;
   milgrad::test::Process process(
       subset.train("run", {"--epochs", "100000", "--no-early-stopping"}));
-  while (!fs::exists(subset.folder / "run/history.csv"))
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  milgrad::test::wait_for_file(subset.folder / "run/history.csv");
   process.send(SIGINT);
   const Outcome run = process.wait();
   CAPTURE(run.err);

@@ -60,11 +60,8 @@ nlohmann::json report_test(const nn::Ensemble& members, const Bags& bags, Consol
   const Interval interval = wilson_interval(hits, bags.count());
   print_test(scores, interval, bags.count(), members.size(), console);
   nlohmann::json report = to_json(scores, bags);
-  report["interval"] = {{"method", "Wilson"},
-                        {"level", 0.95},
-                        {"of", "ensemble.accuracy"},
-                        {"low", interval.low},
-                        {"high", interval.high}};
+  report["interval"] = {
+      {"method", "Wilson"}, {"level", 0.95}, {"low", interval.low}, {"high", interval.high}};
   return report;
 }
 
@@ -93,7 +90,7 @@ nlohmann::json to_json(const std::vector<MemberRecord>& members) {
 }
 
 nlohmann::json seeds_of(const RunRecord& run, const nn::Ensemble& members) {
-  nlohmann::json seeds = {{"run", run.options.compute.seed}, {"members", nlohmann::json::array()}};
+  nlohmann::json seeds = {{"seed", run.options.compute.seed}, {"members", nlohmann::json::array()}};
   for (int i = 0; i < members.size(); ++i) seeds["members"].push_back(members.seed(i));
   return seeds;
 }
@@ -103,10 +100,10 @@ nlohmann::json seeds_of(const RunRecord& run, const nn::Ensemble& members) {
 nlohmann::json report_run(const RunRecord& run, const nn::Ensemble& members, Console& console) {
   const Bags& validation = run.bags.validation;
   const Predictions predictions = predict(members, validation);
-  draw_attention(validation, predictions, run.options.plot_size, run.options.out, console);
   nlohmann::json metrics;
   metrics["parameters"] = members[0].count_params();
   metrics["validation"] = report_validation(members, validation, predictions, console);
+  draw_attention(validation, predictions, run.options.plot_size, run.options.out, console);
   metrics["test"] = report_test(members, run.bags.test, console);
   metrics["attention"] = to_json(describe_attention(predictions, validation));
   metrics["members"] = to_json(run.members);

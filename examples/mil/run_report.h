@@ -35,8 +35,8 @@ struct RunRecord {
   double fit_seconds = 0;
 };
 
-/// Draws the attention pictures into the folder, prints the figures, and returns the content of
-/// metrics.json but for "seconds.total". Accuracies are fractions; what is not known is null.
+/// Prints the figures, draws the attention pictures into the run's folder, and returns the content
+/// of metrics.json but for "seconds.total". Accuracies are fractions; what is not known is null.
 nlohmann::json report_run(const RunRecord& run, const milgrad::nn::Ensemble& members,
                           Console& console);
 
