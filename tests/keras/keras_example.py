@@ -109,7 +109,7 @@ def weights_and_state(model):
 def make_reference(folder, gated, bag_size, seed):
     keras.utils.clear_session()  # automatic names count from the start again
     keras.utils.set_random_seed(seed)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     images, labels = bags.make_bags(STEPS, bag_size, seed)
     tests, test_labels = bags.make_bags(64, bag_size, seed + 1)
     order = np.random.default_rng(seed).permutation(STEPS)

@@ -54,7 +54,7 @@ def milgrad(name, float_type, adam, weights):
     wrote. The file is one of Keras's ("initial", "saturated", "trained"), or milgrad's "own" trained
     one."""
     folder = scratch() / f"milgrad_{float_type}_{adam}_{weights}" / name
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     data = keras(float_type) / name
     if weights == "own":
         file = milgrad(name, float_type, adam, "initial") / "trained.weights.h5"
