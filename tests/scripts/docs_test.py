@@ -67,7 +67,7 @@ class Documents(unittest.TestCase):
 
     def test_links_lead_somewhere(self):
         for page in PAGES:
-            for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", prose(page)):
+            for target in re.findall(r'(?:\]\(|src=")(?!https?:)([^)"#\s]+)', prose(page)):
                 with self.subTest(page=page.name, target=target):
                     self.assertTrue((page.parent / target).exists())
 
@@ -78,6 +78,14 @@ class Documents(unittest.TestCase):
                      cells_of_first_column(section(ROOT / "docs/mil.md", "Flags"))
                      if cell.startswith("--")}
         self.assertEqual(described, {flag.strip(",") for flag in flags})
+
+    def test_the_guidelines_are_all_there_and_name_tests_that_exist(self):
+        rows = re.findall(r"^\| (?!\*\*|---|guideline)(.+)$", (ROOT / "docs/clig.md").read_text(), re.M)
+        self.assertEqual(len(rows), 96)
+        cases = output("milgrad_tests", "--list-test-cases").splitlines()
+        named = {name for row in rows for name in re.findall(r"`((?:mil|io|data) [^`]*: [^`]*)`", row)}
+        self.assertGreater(len(named), 15)
+        self.assertEqual(named - set(cases), set())
 
     def test_every_key_of_metrics_json_is_described_and_no_other(self):
         data = Path(os.environ.get("MILGRAD_TEST_DATA", "")) / "mnist"
