@@ -10,10 +10,10 @@ namespace {
 constexpr const char* kIntroduction = R"(# Operations
 
 Every operation of the registry `tensor/ops.def`, in its order. The functions that call them, with
-shapes, axes and errors, are declared in `tensor/ops.h`; `mean`, `var`, `stddev`, `norm`, `stack`,
-`split`, `unstack` and `scatter_add` there are composed of these. The dtypes are those of the first
-input (of the result, if there is no input): *floating* is float32 and float64, *signed* also int32
-and int64, *numeric* also uint8, *any* also bool.
+shapes, axes and errors, are declared in `tensor/ops.h`; functions there that are not below, such as
+`mean` and `norm`, are composed of these. The dtypes are those of the first input (of the result, if
+there is no input): *floating* is float32 and float64, *signed* also int32 and int64, *numeric* also
+uint8, *any* also bool.
 
 Written by `build/milgrad_tests --list-op-table > docs/ops.md`; a test compares it with the registry.
 
