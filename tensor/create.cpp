@@ -3,13 +3,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <new>
 
 #include <fmt/format.h>
 
 namespace milgrad {
 namespace {
 
-void check_representable(double value, DType dtype) {
+/// The end of an integer dtype's range, which double holds exactly where its largest value is not.
+template <class T>
+constexpr double kEnd = 2.0 * static_cast<double>(T{1} << (std::numeric_limits<T>::digits - 1));
+
+void check_representable(const char* what, double value, DType dtype) {
   const bool fits = visit_dtype(dtype, [&]<class T>() {
     if constexpr (std::is_floating_point_v<T>)
       return true;
@@ -17,11 +23,10 @@ void check_representable(double value, DType dtype) {
       return value == 0 || value == 1;
     else
       return value == std::floor(value) &&
-             value >= static_cast<double>(std::numeric_limits<T>::min()) &&
-             value <= static_cast<double>(std::numeric_limits<T>::max());
+             value >= static_cast<double>(std::numeric_limits<T>::min()) && value < kEnd<T>;
   });
   if (!fits)
-    throw ValueError(fmt::format("[full] {} is not a {} number", value, name_of(dtype)),
+    throw ValueError(fmt::format("[{}] {} is not a {} number", what, value, name_of(dtype)),
                      "choose a dtype that holds it");
 }
 
@@ -50,7 +55,7 @@ template Tensor tensor(std::span<const std::uint8_t>, const Shape&);
 template Tensor tensor(std::span<const bool>, const Shape&);
 
 Tensor full(const Shape& shape, double value, DType dtype) {
-  check_representable(value, dtype);
+  check_representable("full", value, dtype);
   Tensor result = Tensor::empty({shape, dtype});
   visit_dtype(dtype, [&]<class T>() {
     std::fill_n(elements<T>(result), result.numel(), static_cast<T>(value));
@@ -67,8 +72,15 @@ Tensor arange(double start, double stop, double step, DType dtype) {
     throw ValueError(
         fmt::format("[arange] no range from {} to {} in steps of {}", start, stop, step),
         "the step must not be 0 and all must be finite");
-  const auto count =
-      std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil((stop - start) / step)));
+  const double steps = std::max(0.0, std::ceil((stop - start) / step));
+  if (!(steps < kEnd<std::int64_t>)) throw std::bad_alloc();
+  const auto count = static_cast<std::int64_t>(steps);
+  // All numbers between the first and the last are representable if these and the step are.
+  if (count > 0) check_representable("arange", start, dtype);
+  if (count > 1) check_representable("arange", start + (steps - 1) * step, dtype);
+  if (count > 1 && !is_floating(dtype) && step != std::floor(step))
+    throw ValueError(fmt::format("[arange] a step of {} between {} numbers", step, name_of(dtype)),
+                     "choose a dtype that holds it");
   Tensor result = Tensor::empty({Shape{count}, dtype});
   visit_dtype(dtype, [&]<class T>() {
     for (std::int64_t i = 0; i < count; ++i)

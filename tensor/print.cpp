@@ -2,6 +2,7 @@
 #include "tensor/tensor.h"
 
 #include <algorithm>
+#include <cmath>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -17,7 +18,7 @@ std::string element(T value) {
   if constexpr (std::is_same_v<T, bool>)
     return value ? "true" : "false";
   else if constexpr (std::is_floating_point_v<T>)
-    return fmt::format("{:.8g}", value);
+    return std::isnan(value) ? "nan" : fmt::format("{:.8g}", value);  // never "-nan"
   else
     return fmt::format("{}", value);
 }

@@ -62,7 +62,7 @@ Dim divide_dims(Dim a, Dim b) {
 }
 
 std::string dim_to_string(Dim dim) {
-  if (!is_symbolic(dim)) return std::to_string(dim);
+  if (!is_symbolic(dim) || symbol_of(dim) < 1) return std::to_string(dim);
   const auto multiple = symbol_multiple(dim);
   const std::string name = symbol_of(dim) == 1 ? "N" : "N" + std::to_string(symbol_of(dim));
   return multiple == 1 ? name : std::to_string(multiple) + name;
@@ -95,10 +95,15 @@ Dim Shape::product(int first, int last) const {
 }
 
 std::int64_t Shape::numel() const {
-  const Dim result = product(0, rank_);
-  if (result < 0)
-    throw ShapeError(fmt::format("[shape] the number of elements of {} is not known", to_string()));
-  return result;
+  for (const Dim dim : *this) {
+    if (dim >= 0) continue;
+    if (is_symbolic(dim) && symbol_of(dim) >= 1)
+      throw ShapeError(
+          fmt::format("[shape] the number of elements of {} is not known", to_string()));
+    throw ShapeError(
+        fmt::format("[shape] {} has the size {}; expected 0 or more", to_string(), dim));
+  }
+  return product(0, rank_);
 }
 
 bool Shape::has_symbol() const { return std::any_of(begin(), end(), is_symbolic); }

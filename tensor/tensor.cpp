@@ -5,6 +5,7 @@
 #include "tensor/node.h"
 
 #include <algorithm>
+#include <new>
 
 #include <fmt/format.h>
 
@@ -71,11 +72,12 @@ Tensor Tensor::from_parts(TensorParts parts, Edge edge) {
 }
 
 Tensor Tensor::empty(const Spec& spec, Device device) {
-  const auto count = static_cast<std::size_t>(spec.shape.numel());
+  std::size_t bytes;
+  if (__builtin_mul_overflow(static_cast<std::size_t>(spec.shape.numel()),
+                             milgrad::size_of(spec.dtype), &bytes))
+    throw std::bad_alloc();
   return from_parts(
-      {.storage = std::make_shared<Storage>(count * milgrad::size_of(spec.dtype), device),
-       .spec = spec,
-       .device = device});
+      {.storage = std::make_shared<Storage>(bytes, device), .spec = spec, .device = device});
 }
 
 Tensor Tensor::alias(const Tensor& source, const Spec& spec, std::size_t byte_offset) {

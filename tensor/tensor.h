@@ -140,7 +140,8 @@ Tensor scalar(double value, DType dtype = DType::float32);
 Tensor full(const Shape& shape, double value, DType dtype = DType::float32);
 Tensor zeros(const Shape& shape, DType dtype = DType::float32);
 Tensor ones(const Shape& shape, DType dtype = DType::float32);
-/// start, start + step, ... below stop.
+/// start, start + step, ... before stop, upwards or (step < 0) downwards. Throws ValueError for a
+/// step of 0, for numbers that are not finite, and for those that the dtype cannot hold.
 Tensor arange(double start, double stop, double step = 1, DType dtype = DType::float32);
 
 /// The elements in nested brackets as NumPy prints them, long axes shortened.

@@ -265,3 +265,17 @@ TEST_CASE("reduce: long rows find a NaN and the extremes in every tile") {
     values[at] = before;
   }
 }
+
+TEST_CASE("mean, var, stddev, norm: errors name the function that was called") {
+  const Tensor whole = tensor<std::int32_t>({1, 2});
+  CHECK_THROWS_WITH_AS(mean(whole), "[mean] input 0 is int32 (2,); expected float32, float64",
+                       DTypeError);
+  CHECK_THROWS_WITH_AS(var(whole), "[var] input 0 is int32 (2,); expected float32, float64",
+                       DTypeError);
+  CHECK_THROWS_WITH_AS(stddev(whole), "[stddev] input 0 is int32 (2,); expected float32, float64",
+                       DTypeError);
+  CHECK_THROWS_WITH_AS(norm(whole), "[norm] input 0 is int32 (2,); expected float32, float64",
+                       DTypeError);
+}
+
+TEST_CASE("print: NaN has no sign") { CHECK(to_string(mean(zeros({0}))) == "nan"); }

@@ -145,3 +145,44 @@ TEST_CASE("shape ops: rules hold for a symbolic leading size") {
   CHECK_THROWS_WITH_AS(infer(Op::slice, SliceAttrs{.axis = 0, .start = 1}, {x}),
                        "[slice] axis 0 of shape (N, 3, 4) has no known size to slice", ShapeError);
 }
+
+TEST_CASE("shape: sizes below 0 are refused, not multiplied") {
+  CHECK_THROWS_WITH_AS(zeros({-1, -1}), "[shape] (-1, -1) has the size -1; expected 0 or more",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(zeros({2, -7}), "[shape] (2, -7) has the size -7; expected 0 or more",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(reshape(zeros({4}), {-2, 2}), "[reshape] shape (4,) cannot become (-2, 2)",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(split(zeros({3}), std::vector<Dim>{-1, 4}),
+                       "[split] a part of size -1 on axis 0 of shape (3,)", ShapeError);
+}
+
+TEST_CASE("shape: more bytes than 64 bits can count are memory that cannot be had") {
+  CHECK_THROWS_AS(zeros({Dim{1} << 61}, DType::float64), std::bad_alloc);
+  CHECK_THROWS_AS(broadcast_to(zeros({1}), {Dim{1} << 62}), std::bad_alloc);
+  CHECK_THROWS_AS(arange(0, 1e30), std::bad_alloc);
+}
+
+TEST_CASE("expand_dims: an axis named twice is refused, counted from either end") {
+  const char* message = "[expand_dims] axis 0 of shape (2,) is named twice";
+  CHECK_THROWS_WITH_AS(expand_dims(zeros({2}), {0, 0}), message, ShapeError);
+  CHECK_THROWS_WITH_AS(expand_dims(zeros({2}), {0, -3}), message, ShapeError);
+}
+
+TEST_CASE("full and arange: numbers that the dtype cannot hold are refused") {
+  CHECK_THROWS_WITH_AS(full({}, 9223372036854775808.0, DType::int64),
+                       "[full] 9.223372036854776e+18 is not a int64 number", ValueError);
+  CHECK(full({}, -9223372036854775808.0, DType::int64).item<std::int64_t>() ==
+        std::numeric_limits<std::int64_t>::min());
+  CHECK(full({}, 255, DType::uint8).item() == 255);
+  CHECK_THROWS_WITH_AS(arange(250, 260, 1, DType::uint8), "[arange] 259 is not a uint8 number",
+                       ValueError);
+  CHECK_THROWS_WITH_AS(arange(0, 2, 0.5, DType::int32), "[arange] 1.5 is not a int32 number",
+                       ValueError);
+  CHECK_THROWS_WITH_AS(arange(0, 1.25, 0.25, DType::int32),
+                       "[arange] a step of 0.25 between int32 numbers", ValueError);
+  CHECK(arange(254, 256, 1, DType::uint8).to_vector<std::uint8_t>() ==
+        std::vector<std::uint8_t>{254, 255});
+  CHECK(arange(3, 0, -1, DType::int32).to_vector<std::int32_t>() ==
+        std::vector<std::int32_t>{3, 2, 1});
+}

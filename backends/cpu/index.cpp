@@ -27,7 +27,7 @@ void check_indices(const char* op, const View& indices, Dim size) {
       throw ValueError(fmt::format("[{}] index {} at position {} of indices {} is out of range for "
                                    "an axis of size {}",
                                    op, index, i, indices.shape.to_string(), size),
-                       fmt::format("use 0..{}", size - 1));
+                       size > 0 ? fmt::format("use 0..{}", size - 1) : "");
   }
 }
 

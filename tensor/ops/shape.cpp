@@ -31,11 +31,11 @@ std::vector<Spec> infer_reshape(const InferArgs& args) {
   expect_inputs(args, 1);
   const Shape& given = args.get<ShapeAttrs>().shape;
   const Dim total = args.shape(0).product(0, args.shape(0).rank());
-  const Dim known = known_product(given);
   const auto unknowns = std::count(given.begin(), given.end(), Dim{-1});
   const bool invalid = std::any_of(given.begin(), given.end(),
-                                   [](Dim dim) { return dim < -1 && !is_symbolic(dim); });
+                                   [](Dim dim) { return dim < -1 && symbol_of(dim) < 1; });
   if (unknowns > 1 || invalid) refuse_reshape(args, given);
+  const Dim known = known_product(given);
   Shape shape = given;
   if (unknowns == 1) {
     const bool divides = is_symbolic(total) ? known > 0 && symbol_multiple(total) % known == 0
@@ -95,9 +95,18 @@ Axes inverse_permutation(const Axes& axes) {
   return inverse;
 }
 
+void expect_no_repeats(const InferArgs& args, const Axes& ascending) {
+  for (int i = 1; i < ascending.rank(); ++i)
+    if (ascending[i] == ascending[i - 1])
+      throw ShapeError(fmt::format("[{}] axis {} of shape {} is named twice", args.op, ascending[i],
+                                   args.shape(0).to_string()),
+                       "name each axis once");
+}
+
 std::vector<Spec> infer_expand_dims(const InferArgs& args) {
   expect_inputs(args, 1);
   Shape shape = args.shape(0);
+  expect_no_repeats(args, args.get<AxesAttrs>().axes);
   for (Dim axis : args.get<AxesAttrs>().axes) {
     if (axis < 0 || axis > shape.rank())
       throw ShapeError(fmt::format("[{}] axis {} is out of range for shape {}", args.op, axis,
@@ -106,14 +115,6 @@ std::vector<Spec> infer_expand_dims(const InferArgs& args) {
     shape.insert(static_cast<int>(axis), 1);
   }
   return {{shape, args.dtype(0)}};
-}
-
-void expect_no_repeats(const InferArgs& args, const Axes& ascending) {
-  for (int i = 1; i < ascending.rank(); ++i)
-    if (ascending[i] == ascending[i - 1])
-      throw ShapeError(fmt::format("[{}] axis {} of shape {} is named twice", args.op, ascending[i],
-                                   args.shape(0).to_string()),
-                       "name each axis once");
 }
 
 std::vector<Spec> infer_squeeze(const InferArgs& args) {

@@ -461,6 +461,10 @@ Tensors split(const Tensor& x, std::span<const Dim> sizes, int axis) {
   Tensors parts;
   Dim start = 0;
   for (Dim size : sizes) {
+    if (size < 0 && !is_symbolic(size))
+      throw ShapeError(fmt::format("[split] a part of size {} on axis {} of shape {}", size, axis,
+                                   x.shape().to_string()),
+                       "sizes are 0 or more");
     parts.push_back(slice(x, {.axis = axis, .start = start, .stop = start + size}));
     start += size;
   }
