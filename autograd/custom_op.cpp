@@ -14,21 +14,13 @@
 namespace milgrad {
 namespace {
 
-/// x behind a node of its own, so that the gradient for it does not include paths through other
-/// inputs that depend on x.
-Tensor cut_off(const Tensor& x) {
-  if (!is_floating(x.dtype())) return x;
-  if (!x.requires_grad()) return requires_grad(x);
-  return apply_one(Op::reshape_like, NoAttrs{}, {x, x});
-}
-
 using Reference = std::function<Tensors(std::span<const Tensor>)>;
 
 Tensors vjp_of_reference(const Reference& reference, const VjpArgs& v) {
   const bool create_graph = grad_enabled();
   const EnableGrad tracking;
   Tensors inputs, wrt, outputs, cotangents;
-  for (const Tensor& x : v.inputs) inputs.push_back(cut_off(x));
+  for (const Tensor& x : v.inputs) inputs.push_back(is_floating(x.dtype()) ? with_own_node(x) : x);
   const Tensors results = reference(inputs);
   for (std::size_t i = 0; i < results.size(); ++i)
     if (v.cotangents[i].defined()) {
@@ -73,18 +65,6 @@ std::string compare(const CustomOp& op, const Tensors& outputs, const Tensors& e
 
 constexpr Saves kSavesEverything{~std::uint64_t{0}, ~std::uint64_t{0}};
 
-/// The rule, and a check of how many gradients it gives.
-std::function<Tensors(const VjpArgs&)> counted(std::function<Tensors(const VjpArgs&)> rule) {
-  return [rule = std::move(rule)](const VjpArgs& v) {
-    Tensors gradients = rule(v);
-    if (gradients.size() != v.inputs.size())
-      throw ValueError(fmt::format("[custom_vjp] backward gave {} gradients for {} inputs",
-                                   gradients.size(), v.inputs.size()),
-                       "give one per input, undefined for none");
-    return gradients;
-  };
-}
-
 }  // namespace
 
 std::shared_ptr<const CustomOp> make_custom_op(CustomOp op) {
@@ -104,8 +84,8 @@ std::function<Tensors(const Tensors&)> custom_vjp(std::function<Tensors(const Te
                                                   std::function<Tensors(const VjpArgs&)> backward) {
   if (!forward || !backward)
     throw ValueError("[custom_vjp] got an empty function", "give both forward and backward");
-  const auto op = std::make_shared<const CustomOp>(CustomOp{
-      .name = "custom_vjp", .vjp = counted(std::move(backward)), .saves = kSavesEverything});
+  const auto op = std::make_shared<const CustomOp>(
+      CustomOp{.name = "custom_vjp", .vjp = std::move(backward), .saves = kSavesEverything});
   return [op, forward = std::move(forward)](const Tensors& inputs) {
     Tensors outputs;
     {

@@ -24,7 +24,8 @@ GradcheckResult gradcheck(const std::shared_ptr<const CustomOp>& op,
 /// autograd.Function). `backward` reads inputs v.in(i), outputs v.out(i) and cotangents v.g(i), and
 /// gives one gradient per input, undefined for none; a cotangent is undefined if nothing read its
 /// output; composed of operations, it can be
-/// differentiated again. Throws ValueError if a function is empty, and inside of grad() if
+/// differentiated again. Tensors that `forward` captures get no gradient: pass them as inputs.
+/// Throws ValueError if a function is empty, and inside of grad() if
 /// `backward` gives another number of gradients.
 std::function<Tensors(const Tensors&)> custom_vjp(std::function<Tensors(const Tensors&)> forward,
                                                   std::function<Tensors(const VjpArgs&)> backward);

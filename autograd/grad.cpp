@@ -1,12 +1,14 @@
 // The reverse walk.
 #include "autograd/grad.h"
 
+#include "tensor/apply.h"
 #include "tensor/mode.h"
 #include "tensor/node.h"
 #include "tensor/ops.h"
 
 #include <algorithm>
 #include <optional>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -151,6 +153,12 @@ void check_cotangents(const Tensors& outputs, const GradOptions& options) {
       throw ShapeError(fmt::format("[grad] cotangent {} has shape {}, its output {}", i,
                                    options.cotangents[i].shape().to_string(),
                                    outputs[i].shape().to_string()));
+    if (given && is_floating(outputs[i].dtype()) &&
+        options.cotangents[i].dtype() != outputs[i].dtype())
+      throw DTypeError(
+          fmt::format("[grad] cotangent {} is {}, its output {}", i,
+                      name_of(options.cotangents[i].dtype()), name_of(outputs[i].dtype())),
+          "dtypes are never promoted; use cast()");
     if (options.cotangents.empty() && (outputs[i].shape().has_symbol() || outputs[i].numel() != 1))
       throw ShapeError(fmt::format("[grad] output {} has shape {}; only a single element has a "
                                    "gradient without cotangents",
@@ -203,7 +211,14 @@ Tensor grad(const Tensor& output, const Tensor& wrt, const GradOptions& options)
 }
 
 Tensor Gradients::operator[](const Tensor& leaf) const {
-  const auto found = by_leaf_.find(leaf.edge().node.get());
+  const Node* node = leaf.edge().node.get();
+  if (node == nullptr || node->op)
+    throw GradientError(
+        fmt::format("[backward] a tensor {} that is {} has no gradient here",
+                    leaf.spec().to_string(), node == nullptr ? "not tracked" : "not a leaf"),
+        "leaves are trainable variables and what requires_grad() returns; ask "
+        "grad() for others");
+  const auto found = by_leaf_.find(node);
   return found == by_leaf_.end() ? zeros_like(leaf) : found->second;
 }
 
@@ -223,12 +238,35 @@ Gradients backward(const Tensor& loss) {
   return gradients;
 }
 
+namespace {
+
+/// Whether no input stands for another one or is computed from one.
+bool independent(const Tensors& inputs) {
+  std::unordered_set<const Node*> leaves;
+  for (const Tensor& x : inputs) {
+    const Node* node = x.edge().node.get();
+    if (node != nullptr && (node->op || !leaves.insert(node).second)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Tensor with_own_node(const Tensor& x) {
+  if (!x.requires_grad()) return requires_grad(x);
+  return apply_one(Op::reshape_like, NoAttrs{}, {x, x});
+}
+
 ValueAndGrad value_and_grad(const std::function<Tensor(const Tensors&)>& f, const Tensors& inputs,
                             const GradOptions& options) {
+  const bool tracking_outside = grad_enabled();
+  const EnableGrad tracking;
+  const bool as_they_are = independent(inputs);
   Tensors tracked;
-  for (const Tensor& x : inputs) tracked.push_back(x.requires_grad() ? x : requires_grad(x));
+  for (const Tensor& x : inputs)
+    tracked.push_back(as_they_are && x.requires_grad() ? x : with_own_node(x));
   const Tensor value = f(tracked);
-  return {value, grad(Tensors{value}, tracked, options)};
+  return {tracking_outside ? value : value.stop_gradient(), grad(Tensors{value}, tracked, options)};
 }
 
 }  // namespace milgrad

@@ -12,7 +12,8 @@
 namespace milgrad {
 
 struct GradOptions {
-  /// dL/d(output), one per output; may be left out for outputs with a single element (it is 1).
+  /// dL/d(output), one per output, of its shape and dtype; may be left out for outputs with a
+  /// single element (it is 1).
   Tensors cotangents = {};
   /// Put the gradients themselves on the tape, for derivatives of higher order.
   bool create_graph = false;
@@ -30,7 +31,8 @@ Tensor grad(const Tensor& output, const Tensor& wrt, const GradOptions& options 
 /// The gradients of one scalar for every leaf that it depends on.
 class Gradients {
  public:
-  /// The gradient for a leaf; zeros if the scalar does not depend on it.
+  /// The gradient for a leaf; zeros if the scalar does not depend on it. Throws GradientError for a
+  /// tensor that is no leaf.
   Tensor operator[](const Tensor& leaf) const;
   std::size_t size() const { return by_leaf_.size(); }
 
@@ -41,7 +43,12 @@ class Gradients {
 };
 Gradients backward(const Tensor& loss);
 
-/// f at `inputs`, and the gradient of its scalar result for each of them.
+/// x behind a place of its own on the tape: a gradient for the result leaves out the paths on which
+/// x reaches the output through other tensors.
+Tensor with_own_node(const Tensor& x);
+
+/// f at `inputs`, and the partial derivative of its scalar result for each of them: one input does
+/// not count as a function of another, whatever they were computed from. Also inside of a NoGrad.
 struct ValueAndGrad {
   Tensor value;
   Tensors gradients;

@@ -97,6 +97,34 @@ class Tracer : public Recorder {
   std::map<std::int64_t, std::size_t> producers_;
 };
 
+/// Whether a size is what the trace knew of it: the same, or the multiple of its symbol. Remembers
+/// the value of a symbol seen for the first time.
+bool agrees(Dim traced, Dim given, std::map<int, Dim>& symbols) {
+  if (!is_symbolic(traced) || is_symbolic(given)) return traced == given || is_symbolic(given);
+  const std::int64_t multiple = symbol_multiple(traced);
+  return given % multiple == 0 &&
+         symbols.emplace(symbol_of(traced), given / multiple).first->second == given / multiple;
+}
+
+/// Throws unless the arguments are what the graph was traced for.
+void check_arguments(const Graph& graph, const Tensors& arguments) {
+  std::map<int, Dim> symbols;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const Spec& spec = graph.values[static_cast<std::size_t>(graph.inputs[i])];
+    const auto refuse = [&](const std::string& what) {
+      throw ShapeError(
+          fmt::format("[graph] argument {} is {}; it was traced for {}", i, what, spec.to_string()),
+          "sizes of one symbol are equal; trace() again for other shapes and dtypes");
+    };
+    if (!arguments[i].defined()) refuse("undefined");
+    const Spec& given = arguments[i].spec();
+    bool fits = given.dtype == spec.dtype && given.shape.rank() == spec.shape.rank();
+    for (int axis = 0; fits && axis < spec.shape.rank(); ++axis)
+      fits = agrees(spec.shape[axis], given.shape[axis], symbols);
+    if (!fits) refuse(given.to_string());
+  }
+}
+
 std::string join(const std::vector<std::int64_t>& values) {
   std::string text;
   for (std::int64_t value : values) text += fmt::format("{}%{}", text.empty() ? "" : ", ", value);
@@ -129,6 +157,7 @@ Tensors Graph::run(const Tensors& arguments) const {
   if (arguments.size() != inputs.size())
     throw ValueError(
         fmt::format("[graph] got {} arguments; expected {}", arguments.size(), inputs.size()));
+  check_arguments(*this, arguments);
   std::vector<Tensor> known(values.size());
   for (std::size_t i = 0; i < inputs.size(); ++i)
     known[static_cast<std::size_t>(inputs[i])] = arguments[i];

@@ -35,7 +35,8 @@ struct Graph {
   /// One line per operation: `%5 = matmul(%0, %1) transpose_b=true  float32 (2, 4)  # dense`.
   std::string to_string() const;
 
-  /// Runs the operations one after another through apply().
+  /// Runs the operations one after another through apply(). Throws ShapeError for arguments other
+  /// than the graph was traced for; sizes of one symbol are equal.
   Tensors run(const Tensors& arguments) const;
 };
 

@@ -23,8 +23,9 @@ struct CustomOp {
   std::string doc = {};
   /// Specs of the outputs, or a ShapeError or DTypeError; args.op is the name.
   std::function<std::vector<Spec>(const InferArgs&)> infer = {};
-  /// One gradient per input, undefined for none. make_custom_op() (autograd/custom_op.h) fills it
-  /// in from the reference. Without a rule a gradient through the operation is a GradientError.
+  /// One gradient per input, undefined for none, of the input's dtype. make_custom_op()
+  /// (autograd/custom_op.h) fills it in from the reference. Without a rule a gradient through the
+  /// operation is a GradientError.
   std::function<Tensors(const VjpArgs&)> vjp = {};
   /// The reason to give where there is no rule.
   std::string why_not = {};

@@ -11,4 +11,8 @@ constinit const OpDef* const kOpTable[] = {
 #undef OP
 };
 
+void InferArgs::refuse_missing(int i) const {
+  throw ShapeError(fmt::format("[{}] got {} inputs; expected at least {}", op, count(), i + 1));
+}
+
 }  // namespace milgrad

@@ -44,9 +44,17 @@ struct InferArgs {
   const A& get() const {
     return std::get<A>(attrs);
   }
-  const Shape& shape(int i) const { return inputs[static_cast<std::size_t>(i)].shape; }
-  DType dtype(int i) const { return inputs[static_cast<std::size_t>(i)].dtype; }
+  /// Of input i; ShapeError if there are fewer, so that a custom operation need not count them.
+  const Shape& shape(int i) const { return spec(i).shape; }
+  DType dtype(int i) const { return spec(i).dtype; }
   int count() const { return static_cast<int>(inputs.size()); }
+
+ private:
+  const Spec& spec(int i) const {
+    if (i < 0 || i >= count()) refuse_missing(i);
+    return inputs[static_cast<std::size_t>(i)];
+  }
+  [[noreturn]] void refuse_missing(int i) const;
 };
 /// Shape rule: specs of the outputs, or a ShapeError / DTypeError naming op, shapes and cure.
 using InferRule = std::vector<Spec> (*)(const InferArgs&);

@@ -233,3 +233,66 @@ TEST_CASE("trace: host reads and leaked tensors are errors that say where") {
                        TraceError);
   CHECK_THROWS_AS(leaked.item(), TraceError);
 }
+
+TEST_CASE("grad: a cotangent has the dtype of its output") {
+  const Tensor x = leaf(2);
+  CHECK_THROWS_WITH_AS(grad(mul(x, x), x, {.cotangents = {scalar(1)}}),
+                       "[grad] cotangent 0 is float32, its output float64", DTypeError);
+}
+
+TEST_CASE("backward: only leaves can be asked for") {
+  const Tensor x = leaf(2), y = mul(x, x);
+  const Gradients gradients = backward(y);
+  CHECK(gradients[x].item() == 4);
+  CHECK_THROWS_WITH_AS(gradients[y],
+                       "[backward] a tensor float64 () that is not a leaf has no gradient here",
+                       GradientError);
+  CHECK_THROWS_WITH_AS(gradients[scalar(1)],
+                       "[backward] a tensor float32 () that is not tracked has no gradient here",
+                       GradientError);
+}
+
+TEST_CASE("value_and_grad: derivatives are partial, whatever the inputs were computed from") {
+  const auto product = [](const Tensors& t) { return mul(t[0], t[1]); };
+  const Tensor x = leaf(3);
+  const ValueAndGrad squared = value_and_grad(product, {x, mul(x, x)});
+  CHECK(squared.gradients[0].item() == 9);
+  CHECK(squared.gradients[1].item() == 3);
+  const ValueAndGrad twice = value_and_grad(product, {x, x});
+  CHECK(twice.gradients[0].item() == 3);
+  CHECK(twice.gradients[1].item() == 3);
+  // d/dx of the partial derivative x^2 of f(x, x^2): the outer tape goes through the inputs.
+  const ValueAndGrad tracked = value_and_grad(product, {x, mul(x, x)}, {.create_graph = true});
+  CHECK(grad(tracked.gradients[0], x).item() == 6);
+}
+
+TEST_CASE("value_and_grad: gradients exist inside of NoGrad, and nothing stays tracked") {
+  const NoGrad no_grad;
+  const auto square_of = [](const Tensors& t) { return mul(t[0], t[0]); };
+  const ValueAndGrad result = value_and_grad(square_of, {scalar(3)});
+  CHECK(result.gradients[0].item() == 6);
+  CHECK_FALSE(result.value.requires_grad());
+}
+
+TEST_CASE("trace: a graph takes what it was traced for, and symbols have one value") {
+  const Dim n = symbolic_dim(1);
+  const Graph graph = trace(
+      [](const Tensors& t) {
+        return Tensors{mul(concat({t[0], t[0]}), t[1])};
+      },
+      {{{n, 3}, DType::float32}, {{symbolic_dim(1, 2), 1}, DType::float32}});
+  CHECK(graph.run({ones({4, 3}), ones({8, 1})})[0].shape() == Shape{8, 3});
+  CHECK(graph.run({ones({0, 3}), ones({0, 1})})[0].shape() == Shape{0, 3});
+  CHECK_THROWS_WITH_AS(graph.run({ones({4, 3}), ones({2, 1})}),
+                       "[graph] argument 1 is float32 (2, 1); it was traced for float32 (2N, 1)",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(graph.run({ones({4, 2}), ones({8, 1})}),
+                       "[graph] argument 0 is float32 (4, 2); it was traced for float32 (N, 3)",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(graph.run({ones({4, 3}, DType::float64), ones({8, 1})}),
+                       "[graph] argument 0 is float64 (4, 3); it was traced for float32 (N, 3)",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(graph.run({Tensor(), ones({8, 1})}),
+                       "[graph] argument 0 is undefined; it was traced for float32 (N, 3)",
+                       ShapeError);
+}

@@ -121,7 +121,7 @@ TEST_CASE("custom vjp: several inputs, an input given back, untracked inputs, wr
   const auto short_rule = custom_vjp([](const Tensors& x) -> Tensors { return {x[0] * x[1]}; },
                                      [](const VjpArgs& v) -> Tensors { return {v.g()}; });
   CHECK_THROWS_WITH_AS(grad(sum(short_rule({a, b})[0]), a),
-                       "[custom_vjp] backward gave 1 gradients for 2 inputs", ValueError);
+                       "[custom_vjp] the gradient rule gave 1 gradients for 2 inputs", ValueError);
 }
 
 TEST_CASE("custom op: errors name the operation") {
@@ -140,4 +140,26 @@ TEST_CASE("custom op: errors name the operation") {
                        "[cubic] no kernel for cpu", DeviceError);
   CHECK_THROWS_WITH_AS(make_custom_op({.name = "empty"}),
                        "[custom] the operation lacks a name or a shape rule", ValueError);
+}
+
+TEST_CASE("custom op: gradients missing or of another dtype, and missing inputs, are errors") {
+  const auto with_rule = [](std::function<Tensors(const VjpArgs&)> rule) {
+    return make_custom_op(
+        {.name = "same",
+         .infer = [](const InferArgs& args) -> std::vector<Spec> {
+           return {{args.shape(0), args.dtype(0)}};
+         },
+         .vjp = std::move(rule),
+         .cpu = [](const Call& call) { *call.out().as<float>() = *call.in(0).as<float>(); }});
+  };
+  const Tensor x = requires_grad(scalar(2));
+  const auto none = with_rule([](const VjpArgs&) { return Tensors{}; });
+  CHECK_THROWS_WITH_AS(grad(apply_custom(none, {x})[0], x),
+                       "[same] the gradient rule gave 0 gradients for 1 inputs", ValueError);
+  const auto wide = with_rule([](const VjpArgs&) { return Tensors{scalar(1, DType::float64)}; });
+  CHECK_THROWS_WITH_AS(grad(apply_custom(wide, {x})[0], x),
+                       "[same] the gradient rule gave float64 for input 0, which is float32",
+                       DTypeError);
+  CHECK_THROWS_WITH_AS(apply_custom(wide, Tensors{}), "[same] got 0 inputs; expected at least 1",
+                       ShapeError);
 }

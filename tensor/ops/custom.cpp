@@ -20,7 +20,19 @@ Tensors custom_vjp_rule(const VjpArgs& v) {
     throw GradientError(fmt::format("[{}] is not differentiable: {}", op.name,
                                     op.why_not.empty() ? "it has no gradient rule" : op.why_not),
                         "give it a vjp, or make it by make_custom_op() from a reference");
-  return op.vjp(v);
+  Tensors gradients = op.vjp(v);
+  if (gradients.size() != v.inputs.size())
+    throw ValueError(fmt::format("[{}] the gradient rule gave {} gradients for {} inputs", op.name,
+                                 gradients.size(), v.inputs.size()),
+                     "give one per input, undefined for none");
+  for (std::size_t i = 0; i < gradients.size(); ++i)
+    if (gradients[i].defined() && v.needs(static_cast<int>(i)) &&
+        gradients[i].dtype() != v.inputs[i].dtype())
+      throw DTypeError(
+          fmt::format("[{}] the gradient rule gave {} for input {}, which is {}", op.name,
+                      name_of(gradients[i].dtype()), i, name_of(v.inputs[i].dtype())),
+          "dtypes are never promoted; use cast()");
+  return gradients;
 }
 
 /// 3 x^2, the operation of the samples.
