@@ -15,6 +15,8 @@ namespace milgrad::nn {
 Ensemble::Ensemble(int members, const Factory& factory, const EnsembleOptions& options) {
   if (members < 1)
     throw ValueError(fmt::format("[Ensemble] {} members; expected 1 or more", members));
+  if (!factory)
+    throw ValueError("[Ensemble] got an empty function; expected one that makes models");
   for (int i = 0; i < members; ++i) {
     seeds_.push_back(derive_seed(options.seed, static_cast<std::uint64_t>(i)));
     const SeedScope seeds(seeds_.back());
@@ -23,10 +25,16 @@ Ensemble::Ensemble(int members, const Factory& factory, const EnsembleOptions& o
   }
 }
 
+std::size_t Ensemble::index_of(int member) const {
+  if (member >= 0 && member < size()) return static_cast<std::size_t>(member);
+  throw ValueError(
+      fmt::format("[Ensemble] there is no member {}; expected 0..{}", member, size() - 1));
+}
+
 Ensemble Ensemble::first(int count) const {
   if (count < 1 || count > size())
-    throw ValueError(fmt::format("[Ensemble] first({}) of {} members; expected 1 to {}", count,
-                                 size(), size()));
+    throw ValueError(
+        fmt::format("[Ensemble] first({}) of {} members; expected 1 to {}", count, size(), size()));
   Ensemble part = *this;
   const auto kept = static_cast<std::size_t>(count);
   part.members_.erase(part.members_.begin() + count, part.members_.end());

@@ -27,15 +27,14 @@ class Ensemble {
   Ensemble(int members, const Factory& factory, const EnsembleOptions& options = {});
 
   /// The seed of the SeedScope in which member i was built.
-  std::uint64_t seed(int member) const { return seeds_.at(static_cast<std::size_t>(member)); }
+  std::uint64_t seed(int member) const { return seeds_[index_of(member)]; }
   /// The first `count` members alone.
   Ensemble first(int count) const;
 
   int size() const { return static_cast<int>(members_.size()); }
-  Model& operator[](int member) { return members_.at(static_cast<std::size_t>(member)); }
-  const Model& operator[](int member) const {
-    return members_.at(static_cast<std::size_t>(member));
-  }
+  /// Throws ValueError for a member that is not there, as does seed().
+  Model& operator[](int member) { return members_[index_of(member)]; }
+  const Model& operator[](int member) const { return members_[index_of(member)]; }
 
   /// Trains one member after the other; stops behind one that was interrupted. Where the options
   /// give no shuffle_seed, each member gets its own.
@@ -55,6 +54,7 @@ class Ensemble {
 
  private:
   Ensemble() = default;
+  std::size_t index_of(int member) const;
 
   std::vector<Model> members_;
   std::vector<std::uint64_t> seeds_;

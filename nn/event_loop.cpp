@@ -32,11 +32,11 @@ EventLoop::EventLoop(Run run, const Callbacks& callbacks, std::function<bool()> 
       });
   callbacks_.push_back(history_);
   if (run_.verbose > 0 && !own_progress) callbacks_.push_back(ProgbarLogger());
-  for (const auto& callback : callbacks_) callback->set_run(&run_);
+  for (const auto& callback : callbacks_) outer_runs_.push_back(callback->set_run(&run_));
 }
 
 EventLoop::~EventLoop() {
-  for (const auto& callback : callbacks_) callback->set_run(nullptr);
+  for (std::size_t i = callbacks_.size(); i-- > 0;) callbacks_[i]->set_run(outer_runs_[i]);
 }
 
 History& EventLoop::history() { return history_->history; }

@@ -38,6 +38,7 @@ class EventLoop {
 
   Run run_;
   Callbacks callbacks_;
+  std::vector<Run*> outer_runs_;  // of the callbacks, if they evaluate or predict inside of a run
   std::shared_ptr<HistoryCallback> history_;
   std::function<bool()> asked_;
 };

@@ -40,7 +40,8 @@ class Fit {
  public:
   Fit(Model& model, Samples samples, const FitOptions& options)
       : model_(model),
-        state_(*model.trainer()),
+        trainer_(model.trainer()),
+        state_(*trainer_),
         options_(options),
         batches_(std::move(samples), options.batch_size),
         loop_({.model = &model,
@@ -64,8 +65,9 @@ class Fit {
     state_.warn_of_changed_flags(model_, *loop_.run().output);
     loop_.send([](Callback& c) { c.on_train_begin(); });
     Logs logs;
-    for (int epoch = options_.initial_epoch; epoch < options_.epochs && !stopped(); ++epoch) {
+    for (int epoch = options_.initial_epoch; epoch < options_.epochs; ++epoch) {
       if (auto done = run_epoch(epoch)) logs = std::move(*done);
+      if (stopped()) break;
     }
     loop_.send([&](Callback& c) { c.on_train_end(logs); });
     return loop_.history();
@@ -108,15 +110,16 @@ class Fit {
 
   void run_batches() {
     const BatchLogs logs = batch_logs(state_);
-    for (std::int64_t i = 0; i < batches_.size() && !stopped(); ++i) {
+    for (std::int64_t i = 0; i < batches_.size(); ++i) {
       loop_.send([i](Callback& c) { c.on_train_batch_begin(i); });
       state_.train_step(model_, batches_[i]);
       loop_.send([&](Callback& c) { c.on_train_batch_end(i, logs); });
-      loop_.interrupted();
+      if (loop_.interrupted() || stopped()) break;
     }
   }
 
   Model& model_;
+  std::shared_ptr<TrainerState> trainer_;  // kept if a callback compiles the model anew
   TrainerState& state_;
   const FitOptions& options_;
   Batches batches_;
@@ -129,8 +132,9 @@ class Fit {
 
 History Model::fit(const OneOrMany<Tensor>& inputs, const Tensor& labels,
                    const FitOptions& options) {
-  require_trainer("fit");
+  const auto trainer = require_trainer("fit");
   check_options(options);
+  if (trainer->optimizer->built()) trainer->build_optimizer();
   Samples samples = checked(
       "fit", *this, {.inputs = inputs.list(), .labels = labels, .weights = options.sample_weight});
   if (!options.class_weight.empty())

@@ -148,10 +148,17 @@ Tensor difference(Tensor t, Tensor p) {
 // ---- reductions
 
 /// Weights with the axes of the losses: one trailing 1 dropped, missing trailing axes added.
-Tensor aligned_weights(Tensor w, const Tensor& losses) {
+Tensor aligned_weights(const std::string& name, Tensor w, const Tensor& losses) {
+  const Shape given = w.shape();
   w = cast(w, losses.dtype());
   if (w.rank() == losses.rank() + 1 && w.shape().back() == 1) w = squeeze(w, {w.rank() - 1});
   while (w.rank() < losses.rank()) w = expand_dims(w, {w.rank()});
+  bool fits = w.rank() == losses.rank();
+  for (int axis = 0; fits && axis < w.rank(); ++axis)
+    fits = w.shape()[axis] == losses.shape()[axis] || w.shape()[axis] == 1;
+  if (!fits)
+    throw ShapeError(fmt::format("[{}] sample_weight {} for losses {}; expected one per sample",
+                                 name, given.to_string(), losses.shape().to_string()));
   return w;
 }
 
@@ -199,7 +206,10 @@ Loss::Loss(const std::string& name) : Loss(make_named(name)) {}
 
 Loss::Loss(std::string name, PerSample per_sample, Reduction reduction, CheckLabels check)
     : rule_(std::make_shared<const Rule>(
-          Rule{std::move(name), std::move(per_sample), reduction, std::move(check)})) {}
+          Rule{std::move(name), std::move(per_sample), reduction, std::move(check)})) {
+  if (!rule_->per_sample)
+    throw ValueError(fmt::format("[{}] the loss has no function", rule_->name));
+}
 
 const std::string& Loss::name() const { return rule_->name; }
 Reduction Loss::reduction() const { return rule_->reduction; }
@@ -207,10 +217,14 @@ Reduction Loss::reduction() const { return rule_->reduction; }
 Tensor Loss::operator()(const Tensor& y_true, const Tensor& y_pred,
                         const Tensor& sample_weight) const {
   check_labels(y_true, y_pred.shape());
+  if (y_true.rank() > 0 && y_true.size(0) != y_pred.size(0))
+    throw ShapeError(fmt::format("[{}] labels {} for predictions {}; expected as many samples",
+                                 name(), y_true.shape().to_string(), y_pred.shape().to_string()));
   return compute(y_true, y_pred, sample_weight);
 }
 
 void Loss::check_labels(const Tensor& y_true, const Shape& y_pred) const {
+  if (!y_true.defined()) throw ValueError(fmt::format("[{}] got no labels", name()));
   if (y_pred.rank() == 0)
     throw ShapeError(fmt::format("[{}] predictions {}; expected samples on the leading axis",
                                  name(), y_pred.to_string()));
@@ -221,7 +235,7 @@ Tensor Loss::compute(const Tensor& y_true, const Tensor& y_pred,
                      const Tensor& sample_weight) const {
   Tensor losses = rule_->per_sample(y_true, y_pred);
   if (!sample_weight.defined()) return reduce(rule_->reduction, losses, {});
-  const Tensor weights = aligned_weights(sample_weight, losses);
+  const Tensor weights = aligned_weights(name(), sample_weight, losses);
   return reduce(rule_->reduction, losses * weights, weights);
 }
 

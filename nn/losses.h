@@ -31,14 +31,15 @@ class Loss {
 
   Loss(const char* name);         // NOLINT: implicit by intent
   Loss(const std::string& name);  // NOLINT: implicit by intent
-  /// A loss of your own, written with tensor operations.
+  /// A loss of your own, written with tensor operations. Throws ValueError without a function.
   explicit Loss(std::string name, PerSample per_sample,
                 Reduction reduction = Reduction::sum_over_batch_size, CheckLabels check = {});
 
   const std::string& name() const;
   Reduction reduction() const;
 
-  /// Checks the labels, then computes. sample_weight, where given, holds a weight per sample.
+  /// Checks the labels, then computes. sample_weight, where given, holds a weight per sample, or
+  /// one per loss [n, ...]. Throws ShapeError for other weights and for another number of labels.
   Tensor operator()(const Tensor& y_true, const Tensor& y_pred,
                     const Tensor& sample_weight = {}) const;
   /// Only checks.

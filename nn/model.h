@@ -76,8 +76,8 @@ class Model {
   LoadReport load_weights(const std::filesystem::path& path,
                           const LoadWeightsOptions& options = {});
 
-  /// Sets optimizer, loss and metrics, and which weights are trained from now on. One output only
-  /// (ValueError).
+  /// Sets optimizer, loss and metrics, and which weights are trained from now on; a fit() that is
+  /// running keeps those it began with. One output only (ValueError).
   void compile(const CompileOptions& options);
   /// Trains on samples (the leading axis of inputs and labels), in Keras's order of events. Throws
   /// ValueError before anything is changed: not compiled, no samples, counts that differ, labels
@@ -104,7 +104,7 @@ class Model {
   void set_optimizer_state(std::shared_ptr<OptimizerState> state);
 
  private:
-  TrainerState& require_trainer(const char* what) const;
+  std::shared_ptr<TrainerState> require_trainer(const char* what) const;
 
   struct State;
   std::shared_ptr<State> state_;

@@ -67,6 +67,9 @@ Tensors adapt_model_inputs(const std::string& model, const SymbolicTensors& inpu
   std::optional<Dim> samples;
   for (std::size_t i = 0; i < given.size(); ++i) {
     const Spec& expected = inputs[i].spec();
+    if (!given[i].defined())
+      throw ValueError(
+          fmt::format("[{}] input {} ({}) is undefined", model, i, inputs[i].layer().name()));
     Tensor x = fit_rank(given[i], expected.shape);
     const std::optional<Dim> count = match(expected.shape, x.shape());
     if (!count)

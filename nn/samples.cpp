@@ -3,7 +3,6 @@
 
 #include "tensor/ops.h"
 
-#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -41,9 +40,8 @@ Batches::Batches(Samples samples, std::int64_t batch_size)
 }
 
 Samples Batches::operator[](std::int64_t index) const {
-  SliceAttrs range{.axis = 0,
-                   .start = index * batch_size_,
-                   .stop = std::min((index + 1) * batch_size_, samples_.count())};
+  SliceAttrs range{.axis = 0, .start = index * batch_size_, .stop = samples_.count()};
+  if (range.stop - range.start > batch_size_) range.stop = range.start + batch_size_;
   Tensor rows;
   if (order_.defined() && batch_size_ == 1) {
     range.start = order_.data<std::int64_t>()[static_cast<std::size_t>(index)];

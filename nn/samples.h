@@ -30,7 +30,7 @@ class Batches {
 
   /// Goes through the samples in this order (int64 [n]); undefined: as they come.
   void set_order(Tensor order) { order_ = std::move(order); }
-  std::int64_t size() const { return (samples_.count() + batch_size_ - 1) / batch_size_; }
+  std::int64_t size() const { return (samples_.count() - 1) / batch_size_ + 1; }
   const Samples& samples() const { return samples_; }
   /// Shares memory with the samples where it can: as they come, or for a batch of one.
   Samples operator[](std::int64_t index) const;

@@ -28,18 +28,19 @@ void Model::compile(const CompileOptions& options) {
   set_trainer(std::move(trainer));
 }
 
-TrainerState& Model::require_trainer(const char* what) const {
+std::shared_ptr<TrainerState> Model::require_trainer(const char* what) const {
   if (trainer() == nullptr)
     throw ValueError(fmt::format("[{}] the model {} is not compiled", what, name()),
                      "call compile() with an optimizer and a loss first");
-  return *trainer();
+  return trainer();
 }
 
-Optimizer& Model::optimizer() const { return *require_trainer("optimizer").optimizer; }
+Optimizer& Model::optimizer() const { return *require_trainer("optimizer")->optimizer; }
 
 Logs Model::evaluate(const OneOrMany<Tensor>& inputs, const Tensor& labels,
                      const EvaluateOptions& options) {
-  TrainerState& state = require_trainer("evaluate");
+  const auto trainer = require_trainer("evaluate");
+  TrainerState& state = *trainer;
   Samples samples{inputs.list(), labels, options.sample_weight};
   check_samples("evaluate", samples);
   state.loss.check_labels(labels, outputs()[0].shape());
@@ -83,7 +84,8 @@ OneOrMany<Tensor> Model::predict(const OneOrMany<Tensor>& inputs,
 
 Logs Model::train_on_batch(const OneOrMany<Tensor>& inputs, const Tensor& labels,
                            const TrainOnBatchOptions& options) {
-  TrainerState& state = require_trainer("train_on_batch");
+  const auto trainer = require_trainer("train_on_batch");
+  TrainerState& state = *trainer;
   if (options.sample_weight.defined() && !options.class_weight.empty())
     throw ValueError("[train_on_batch] got both sample_weight and class_weight",
                      "multiply them yourself");

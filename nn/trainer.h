@@ -18,6 +18,7 @@
 
 namespace milgrad::nn {
 
+/// Optimizer and metrics that stand here are those of one model: make the options anew for each.
 struct CompileOptions {
   Choice<Optimizer> optimizer = "adam";
   Loss loss;

@@ -73,7 +73,7 @@ Tensor TrainerState::penalties() const {
 
 void TrainerState::train_step(const Model& model, const Samples& batch) {
   const FlushDenormals flush;
-  if (!optimizer->built()) optimizer->build(trained_);
+  build_optimizer();
   const Tensor y_pred = model(batch.inputs, Mode::train);
   Tensor batch_loss = loss.compute(batch.labels, y_pred, batch.weights);
   if (const Tensor penalty = penalties(); penalty.defined()) batch_loss = batch_loss + penalty;
@@ -93,6 +93,11 @@ void TrainerState::take_in(const Samples& batch, const Tensor& y_pred, const Ten
   const NoGrad no_grad;
   loss_mean.update(batch_loss, size_of(y_pred, {0}));
   for (const auto& [name, metric] : metrics_) metric->update_state(batch.labels, y_pred);
+}
+
+void TrainerState::build_optimizer() {
+  if (!optimizer_is_ours_) optimizer->build(trained_);
+  optimizer_is_ours_ = true;
 }
 
 void TrainerState::reset_metrics() {

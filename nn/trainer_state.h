@@ -25,6 +25,8 @@ struct TrainerState {
   /// The sum of the regularizers' penalties, undefined if there is none.
   Tensor penalties() const;
 
+  /// Gives the optimizer its slots. Throws ValueError if it updates the variables of another model.
+  void build_optimizer();
   void reset_metrics();
   /// Loss, then the metrics in the order of compile(), each name beginning with `prefix`.
   Logs results(const std::string& prefix = {}) const;
@@ -44,7 +46,8 @@ struct TrainerState {
   std::vector<Variable> trained_;
   Tensors leaves_;
   std::vector<Weight> penalised_;
-  std::vector<bool> flags_;  // of the model's layers: trainable
+  bool optimizer_is_ours_ = false;  // it was built for trained_
+  std::vector<bool> flags_;         // of the model's layers: trainable
 };
 
 }  // namespace milgrad::nn

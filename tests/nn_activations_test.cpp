@@ -106,3 +106,8 @@ TEST_CASE("nn activations: functions of one's own, and unknown names") {
   CHECK(error_of<ValueError>([] { nn::ActivationFunction("rleu"); }) ==
         "[activation] there is no \"rleu\"; did you mean \"relu\"?");
 }
+
+TEST_CASE("activations: one without a function is refused") {
+  CHECK_THROWS_WITH_AS(nn::ActivationFunction("mine", nn::ActivationFunction::Function()),
+                       "[activation] \"mine\" has no function", ValueError);
+}

@@ -120,5 +120,18 @@ TEST_CASE("ensemble: an interruption ends the training of all") {
         "[Ensemble] 0 members; expected 1 or more");
 }
 
+TEST_CASE("ensemble: members that are not there") {
+  CHECK(test::error_of<ValueError>([] { nn::Ensemble(1, nn::Ensemble::Factory()); }) ==
+        "[Ensemble] got an empty function; expected one that makes models");
+  nn::Ensemble ensemble(2, [](int) {
+    const auto x = nn::Input({4});
+    return nn::Model(x, nn::Dense(1)(x));
+  });
+  CHECK(test::error_of<ValueError>([&] { ensemble[2]; }) ==
+        "[Ensemble] there is no member 2; expected 0..1");
+  CHECK(test::error_of<ValueError>([&] { ensemble.seed(-1); }) ==
+        "[Ensemble] there is no member -1; expected 0..1");
+}
+
 }  // namespace
 }  // namespace milgrad

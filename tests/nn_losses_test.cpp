@@ -5,6 +5,7 @@
 #include "nn/losses.h"
 #include "tensor/operators.h"
 #include "tensor/ops.h"
+#include "tests/nn_support.h"
 
 #include <cmath>
 #include <vector>
@@ -185,6 +186,13 @@ TEST_CASE("class weights: each sample gets its class's weight, 1 where there is 
                        "[class weights] class 1 has the weight -2; expected a finite number of at "
                        "least 0",
                        ValueError);
+}
+
+TEST_CASE("losses: as many labels as predictions, and a function to compute with") {
+  CHECK(test::error_of<ShapeError>([] { nn::MeanSquaredError()(ones({1}), zeros({2})); }) ==
+        "[mean_squared_error] labels (1,) for predictions (2,); expected as many samples");
+  CHECK(test::error_of<ValueError>([] { nn::Loss("mine", nn::Loss::PerSample()); }) ==
+        "[mine] the loss has no function");
 }
 
 }  // namespace

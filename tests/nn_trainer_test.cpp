@@ -20,6 +20,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 namespace milgrad {
 namespace {
@@ -369,7 +370,8 @@ TEST_CASE("trainer: frozen layers are neither trained nor penalised from the nex
   CHECK(model.get_weights()[2].to_vector<float>() != before[2].to_vector<float>());
 }
 
-TEST_CASE("trainer: a trainable flag changed after compile is noticed, once, and does not count yet") {
+TEST_CASE(
+    "trainer: a trainable flag changed after compile is noticed, once, and does not count yet") {
   nn::Model model = compiled("sgd");
   const Data data = training_data();
   const std::string name = model.get_layer(1).name();
@@ -585,6 +587,126 @@ TEST_CASE("trainer: two runs of one seed are equal bit by bit") {
     return values;
   };
   CHECK(run() == run());
+}
+
+namespace {
+
+/// Calls a function at one event, once.
+class At : public nn::Callback {
+ public:
+  At(std::string event, std::function<void(nn::Run&)> action)
+      : event_(std::move(event)), action_(std::move(action)) {}
+  std::string seen;
+
+  void on_train_begin() override { take("train+"); }
+  void on_train_end(const Logs&) override { take("train-"); }
+  void on_epoch_begin(int) override { take("epoch+"); }
+  void on_epoch_end(int, Logs&) override { take("epoch-"); }
+  void on_train_batch_end(std::int64_t, const nn::BatchLogs&) override { take("batch"); }
+  void on_test_begin() override { take("test+"); }
+  void on_test_end(const Logs&) override { take("test-"); }
+
+ private:
+  void take(const std::string& event) {
+    seen += event + " ";
+    if (event != event_ || done_) return;
+    done_ = true;
+    action_(run());
+  }
+  std::string event_;
+  std::function<void(nn::Run&)> action_;
+  bool done_ = false;
+};
+
+}  // namespace
+
+// As Keras 3.15.1 does: model.stop_training set in on_train_begin or on_epoch_begin.
+TEST_CASE("trainer: stopped before the first batch, that batch is still trained on") {
+  const Data data = training_data();
+  for (const char* event : {"train+", "epoch+", "batch"}) {
+    const auto callback =
+        std::make_shared<At>(event, [](nn::Run& run) { run.stop_training = true; });
+    nn::Model model = compiled("sgd");
+    const nn::History history = model.fit(data.x, data.y,
+                                          {.epochs = 3,
+                                           .batch_size = 3,
+                                           .validation_data = nn::ValidationData{data.x, data.y},
+                                           .callbacks = {callback},
+                                           .verbose = 0});
+    CHECK(callback->seen == "train+ epoch+ batch test+ test- epoch- train- ");
+    CHECK(history.epoch == std::vector<int>{0});
+    CHECK(history["loss"][0] > 0);
+  }
+}
+
+TEST_CASE("trainer: a callback may compile the model anew; the running fit() goes on") {
+  const Data data = training_data();
+  const nn::FitOptions options{.epochs = 2, .batch_size = 3, .verbose = 0, .shuffle = false};
+  nn::Model undisturbed = compiled("sgd");
+  const nn::History expected = undisturbed.fit(data.x, data.y, options);
+  for (const char* event : {"train+", "epoch+", "batch", "epoch-", "train-"}) {
+    nn::Model model = compiled("sgd");
+    nn::FitOptions own = options;
+    own.callbacks = {std::make_shared<At>(event, [](nn::Run& run) {
+      run.model->compile({.optimizer = "adam", .loss = "sparse_categorical_crossentropy"});
+    })};
+    CHECK(model.fit(data.x, data.y, own)["loss"] == expected["loss"]);
+    CHECK(model.optimizer().iterations().value().item() == 0);
+  }
+}
+
+TEST_CASE("trainer: a callback that evaluates with itself is back in its fit() afterwards") {
+  const Data data = training_data();
+  nn::Model model = compiled("sgd");
+  std::shared_ptr<At> callback;
+  callback = std::make_shared<At>("epoch+", [&](nn::Run& run) {
+    run.model->evaluate(data.x, data.y, {.callbacks = {callback}});
+  });
+  const auto later = std::make_shared<At>("train-", [](nn::Run&) {});
+  model.fit(data.x, data.y,
+            {.batch_size = 3, .callbacks = {callback, callback, later}, .verbose = 0});
+  CHECK(callback->seen ==
+        "train+ train+ epoch+ test+ test- epoch+ batch batch batch batch epoch- epoch- train- "
+        "train- ");
+  CHECK(later->seen == "train+ epoch+ batch batch epoch- train- ");
+}
+
+TEST_CASE("trainer: an optimizer of another model is refused, not applied to its weights") {
+  const Data data = training_data();
+  const auto optimizer = nn::SGD({.learning_rate = 0.1});
+  nn::Model first = compiled(optimizer), second = compiled(optimizer);
+  first.fit(data.x, data.y, {.verbose = 0});
+  const Tensor kept = first.get_weights()[0];
+  const std::string message = optimizer->name();
+  CHECK(error_of<ValueError>([&] { second.fit(data.x, data.y, {.verbose = 0}); }) ==
+        "[" + message + "] the optimizer was built for other variables");
+  CHECK(error_of<ValueError>([&] { second.train_on_batch(data.x, data.y); }) ==
+        "[" + message + "] the optimizer was built for other variables");
+  CHECK(first.get_weights()[0].to_vector<float>() == kept.to_vector<float>());
+}
+
+TEST_CASE("trainer: a batch size beyond all samples is one batch, however large") {
+  const Data data = training_data();
+  const auto loss_of = [&](std::int64_t batch_size) {
+    nn::Model model = compiled("sgd");
+    return model.fit(data.x, data.y,
+                     {.batch_size = batch_size, .verbose = 0, .shuffle = false})["loss"];
+  };
+  CHECK(loss_of(std::numeric_limits<std::int64_t>::max()) == loss_of(6));
+}
+
+TEST_CASE("trainer: missing labels and inputs, and weights of another shape") {
+  const Data data = training_data();
+  nn::Model model = compiled("sgd");
+  CHECK(error_of<ValueError>([&] { model.fit(data.x, Tensor(), {.verbose = 0}); }) ==
+        "[sparse_categorical_crossentropy] got no labels");
+  CHECK(error_of<ValueError>([&] { model(Tensor()); }) ==
+        fmt::format("[{}] input 0 ({}) is undefined", model.name(), model.input_names()[0]));
+  CHECK(error_of<ShapeError>([&] {
+          model.fit(data.x, data.y, {.sample_weight = ones({6, 6}), .verbose = 0});
+        }) ==
+        "[sparse_categorical_crossentropy] sample_weight (6, 6) for losses (6,); expected one "
+        "per sample");
 }
 
 }  // namespace

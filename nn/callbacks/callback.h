@@ -8,6 +8,7 @@
 #include <iosfwd>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace milgrad::nn {
@@ -31,7 +32,8 @@ struct Run {
   std::vector<Key> keys = {};
   /// Where texts go; never null during a run.
   std::ostream* output = nullptr;
-  /// Set by a callback: training ends after this batch; validation and on_epoch_end still run.
+  /// Set by a callback: training ends after this batch, of the first epoch at the earliest;
+  /// validation and on_epoch_end still run.
   bool stop_training = false;
 
   /// "accuracy, loss, val_loss"
@@ -68,8 +70,8 @@ class Callback {
   /// The names that on_epoch_end adds to the logs, so that other callbacks may monitor them.
   virtual std::vector<Run::Key> added_keys() const { return {}; }
 
-  /// Called before the first event.
-  void set_run(Run* run) { run_ = run; }
+  /// Called before the first event; returns the run before, which goes on afterwards.
+  Run* set_run(Run* run) { return std::exchange(run_, run); }
 
  protected:
   /// Throws ValueError outside of a run.

@@ -168,6 +168,9 @@ void keep_as_previous(const std::filesystem::path& path, FileSystem& system) {
 }
 
 std::filesystem::path resolve(const std::filesystem::path& path) {
+  if (path.empty())
+    throw WriteError(WriteError::Kind::cannot_create, path,
+                     "an empty path; expected the name of a file");
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   const bool exists = std::filesystem::exists(status);

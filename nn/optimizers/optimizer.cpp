@@ -46,8 +46,9 @@ void Optimizer::set_learning_rate(double learning_rate) const {
 void Optimizer::build(const std::vector<Variable>& variables) {
   if (built_) {
     if (variables == trained_) return;
-    throw ValueError(fmt::format("[{}] the optimizer was built for other variables", name_),
-                     "give each model an optimizer of its own");
+    throw ValueError(
+        fmt::format("[{}] the optimizer was built for other variables", name_),
+        "give each model an optimizer of its own, and a new one where other weights are trained");
   }
   for (const Variable& variable : variables) slots_.push_back(make_slots(variable));
   trained_ = variables;
