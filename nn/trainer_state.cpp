@@ -77,6 +77,10 @@ void TrainerState::train_step(const Model& model, const Samples& batch) {
   const Tensor y_pred = model(batch.inputs, Mode::train);
   Tensor batch_loss = loss.compute(batch.labels, y_pred, batch.weights);
   if (const Tensor penalty = penalties(); penalty.defined()) batch_loss = batch_loss + penalty;
+  if (batch_loss.rank() > 0)
+    throw ShapeError(fmt::format("[{}] the loss of a batch is {}; training needs a single number",
+                                 loss.name(), batch_loss.shape().to_string()),
+                     "choose another reduction than Reduction::none");
   if (!leaves_.empty()) optimizer->apply(grad({batch_loss}, leaves_));
   take_in(batch, y_pred, batch_loss);
 }

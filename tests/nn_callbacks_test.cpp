@@ -302,6 +302,30 @@ TEST_CASE("callbacks: ModelCheckpoint refuses a path it could not fill in before
                        ValueError);
 }
 
+TEST_CASE("callbacks: ModelCheckpoint by batches refuses fields that only epochs have") {
+  const auto checkpoint =
+      nn::ModelCheckpoint("{val_loss:.2f}.weights.h5", {.save_every_batches = 2});
+  Stage stage(*checkpoint);
+  CHECK_THROWS_WITH_AS(checkpoint->on_train_begin(),
+                       "[ModelCheckpoint] the path \"{val_loss:.2f}.weights.h5\" cannot be filled "
+                       "in: [logs] there is no \"val_loss\"; the names are: loss, accuracy, score",
+                       ValueError);
+}
+
+TEST_CASE("callbacks: ModelCheckpoint of the best passes over epochs without validation") {
+  const test::TemporaryDirectory folder;
+  nn::Model model = small_model();
+  const auto checkpoint = nn::ModelCheckpoint((folder / "{val_loss:.1f}.weights.h5").string(),
+                                              {.save_best_only = true});
+  Stage stage(*checkpoint, &model);
+  checkpoint->on_train_begin();
+  Logs trained{{"loss", 2.0}}, validated{{"loss", 2.0}, {"val_loss", 1.5}};
+  checkpoint->on_epoch_end(0, trained);
+  CHECK_FALSE(checkpoint->saved_epoch());
+  checkpoint->on_epoch_end(1, validated);
+  CHECK(std::filesystem::exists(folder / "1.5.weights.h5"));
+}
+
 // ---- CSVLogger
 
 void log_table(const std::filesystem::path& path, const nn::CsvLoggerOptions& options, int epoch,

@@ -695,6 +695,17 @@ TEST_CASE("trainer: a batch size beyond all samples is one batch, however large"
   CHECK(loss_of(std::numeric_limits<std::int64_t>::max()) == loss_of(6));
 }
 
+TEST_CASE("trainer: a loss that stays one value per sample is measured, but not trained on") {
+  const Data data = training_data();
+  nn::Model model = small_model();
+  model.compile(
+      {.optimizer = "sgd", .loss = nn::MeanSquaredError({.reduction = nn::Reduction::none})});
+  const Tensor targets = zeros({6, 2});
+  CHECK(model.evaluate(data.x, targets)["loss"] > 0);
+  CHECK(error_of<ShapeError>([&] { model.fit(data.x, targets, {.verbose = 0}); }) ==
+        "[mean_squared_error] the loss of a batch is (6,); training needs a single number");
+}
+
 TEST_CASE("trainer: missing labels and inputs, and weights of another shape") {
   const Data data = training_data();
   nn::Model model = compiled("sgd");

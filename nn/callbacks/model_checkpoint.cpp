@@ -80,9 +80,10 @@ void ModelCheckpointCallback::on_train_begin() {
 
 // A field that no log fills would otherwise only be noticed after an epoch of training.
 void ModelCheckpointCallback::check_fields() const {
-  Logs known;
-  for (const Run::Key& key : run().keys) known.set(key.name, 0);
   const bool on_batches = options_.save_every_batches > 0;
+  Logs known;
+  for (const Run::Key& key : run().keys)
+    if (!on_batches || !key.name.starts_with("val_")) known.set(key.name, 0);
   path_of(on_batches ? std::optional<std::int64_t>(0) : std::nullopt, known);
 }
 
@@ -120,20 +121,21 @@ bool ModelCheckpointCallback::should_save(const Logs& logs, const std::string& p
     say("saving model to " + path);
     return true;
   }
-  const auto value = logs.find(monitor());
-  if (!value) return false;
+  const double value = logs[monitor()];
   const std::string before = best_text(best());
-  if (!improves(*value, best())) {
+  if (!improves(value, best())) {
     say(fmt::format("{} did not improve from {}", monitor(), before));
     return false;
   }
-  say(fmt::format("{} improved from {} to {:.5f}, saving model to {}", monitor(), before, *value,
+  say(fmt::format("{} improved from {} to {:.5f}, saving model to {}", monitor(), before, value,
                   path));
   set_best(value);
   return true;
 }
 
 void ModelCheckpointCallback::save(std::optional<std::int64_t> batch, const Logs& logs) {
+  // An epoch without validation may lack the fields of the path as well.
+  if (options_.save_best_only && !logs.find(monitor())) return;
   const std::string path = path_of(batch, logs);
   if (!should_save(logs, path)) return;
   const std::filesystem::path file(path);
