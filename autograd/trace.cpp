@@ -54,6 +54,11 @@ class Tracer : public Recorder {
                        operation.scope.empty() ? "" : ", layer ", operation.scope);
   }
 
+  bool overwrites(const Storage& storage) const override {
+    const auto found = versions_.find(&storage);
+    return found != versions_.end() && found->second > 0;
+  }
+
   /// The value number of a tensor; one from outside becomes an external value. A variable that an
   /// earlier operation of this trace overwrites is a new value from there on.
   std::int64_t value_of(const Tensor& x) {

@@ -20,8 +20,13 @@ std::vector<std::int64_t> classes_of(const Tensor& labels) {
                                  labels.shape().to_string()));
   std::vector<std::int64_t> classes;
   visit_dtype(labels.dtype(), [&]<class T>() {
-    for (const T label : labels.data<T>())
-      classes.push_back(std::llrint(static_cast<double>(label)));
+    for (const T label : labels.data<T>()) {
+      const auto value = static_cast<double>(label);
+      if (!std::isfinite(value))
+        throw ValueError(fmt::format("[class weights] row {} has the label {}; expected a class",
+                                     classes.size(), value));
+      classes.push_back(std::llrint(value));
+    }
   });
   return classes;
 }

@@ -24,6 +24,9 @@ class Recorder {
                          std::span<const Spec> outputs) = 0;
   /// "softmax, node 12, layer alpha": for errors about a traced value.
   virtual std::string describe(std::int64_t value) const = 0;
+  /// Whether a recorded operation changes this memory, so that its elements are not what they will
+  /// be when the graph runs.
+  virtual bool overwrites(const Storage& /*storage*/) const { return false; }
 };
 
 /// The recorder of this thread, or null: operations are computed.

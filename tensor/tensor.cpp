@@ -52,6 +52,10 @@ void Tensor::check_host_access(DType wanted) const {
     throw GradientError(
         fmt::format("[data] a value {} was read that was not saved", spec().to_string()),
         "list it in the operation's `saves`");
+  if (current_recorder() != nullptr && current_recorder()->overwrites(*storage()))
+    throw TraceError(fmt::format("[data] a variable {} was read that the traced function changes",
+                                 spec().to_string()),
+                     "nothing is computed while a function is traced; read it outside");
   if (device().kind != Device::Kind::cpu)
     throw DeviceError("[data] the tensor lives on " + device().to_string(), "copy it to the CPU");
   if (dtype() != wanted)

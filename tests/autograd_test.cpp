@@ -296,3 +296,18 @@ TEST_CASE("trace: a graph takes what it was traced for, and symbols have one val
                        "[graph] argument 0 is undefined; it was traced for float32 (N, 3)",
                        ShapeError);
 }
+
+TEST_CASE("trace: a variable that the function changes cannot be read on the host") {
+  const Variable count(scalar(1, DType::float64));
+  double before = 0;
+  const auto advance = [&](const Tensors&) {
+    before = count.value().item();
+    count.assign(add(count, scalar(1, DType::float64)));
+    return Tensors{scalar(count.value().item(), DType::float64)};
+  };
+  CHECK_THROWS_WITH_AS(trace(advance, {}),
+                       "[data] a variable float64 () was read that the traced function changes",
+                       TraceError);
+  CHECK(before == 1);
+  CHECK(advance({})[0].item() == 2);
+}

@@ -8,6 +8,7 @@
 #include "tests/nn_support.h"
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -186,6 +187,12 @@ TEST_CASE("class weights: each sample gets its class's weight, 1 where there is 
                        "[class weights] class 1 has the weight -2; expected a finite number of at "
                        "least 0",
                        ValueError);
+}
+
+TEST_CASE("class weights: a label that is no number is no class") {
+  CHECK(test::error_of<ValueError>([] {
+          nn::compute_class_weights(tensor<float>({0, std::numeric_limits<float>::quiet_NaN()}), 1);
+        }) == "[class weights] row 1 has the label nan; expected a class");
 }
 
 TEST_CASE("losses: as many labels as predictions, and a function to compute with") {
