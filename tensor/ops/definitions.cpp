@@ -5,6 +5,10 @@
 
 namespace milgrad {
 
+void InferArgs::refuse_missing(int i) const {
+  throw ShapeError(fmt::format("[{}] got {} inputs; expected at least {}", op, count(), i + 1));
+}
+
 void expect_inputs(const InferArgs& args, int count) {
   if (args.count() == count) return;
   throw ShapeError(fmt::format("[{}] got {} inputs; expected {}", args.op, args.count(), count));
