@@ -5,6 +5,7 @@
 #include "tests/http_server.h"
 #include "tests/support.h"
 
+#include <atomic>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -152,7 +153,7 @@ TEST_CASE("mil data fetch: without a source it lists what was tried and what to 
 
 TEST_CASE("mil data fetch: from a mirror on this machine, once") {
   const auto digits = milgrad::test::data_or_skip("mnist");
-  int requests = 0;
+  std::atomic<int> requests = 0;
   const milgrad::test::HttpServer server([&](const std::string& path) {
     ++requests;
     return milgrad::test::http_response("200 OK",
