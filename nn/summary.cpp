@@ -30,11 +30,9 @@ constexpr int kGraphLength = 108;
 constexpr int kTrainableLength = 12;
 constexpr int kLeastColumn = 4;
 
-std::string with_commas(std::int64_t number) {
-  std::string text = std::to_string(number);
-  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
-    text.insert(static_cast<std::size_t>(at), ",");
-  return text;
+std::string with_commas(std::int64_t count) {
+  if (count < 1000) return std::to_string(count);
+  return fmt::format("{},{:03}", with_commas(count / 1000), count % 1000);
 }
 
 std::string readable_size(double bytes) {

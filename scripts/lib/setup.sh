@@ -6,6 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 # A clone's tools must be built and measured as the machine is, not as a caller's shell says:
 # a forced OpenBLAS core costs a factor of 2 to 3.
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
+# Where ccache is installed: it caches what uses a precompiled header only if told so.
+export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}
 
 build_packages=(
   g++ libcairo2-dev libcli11-dev libcurl4-openssl-dev libfmt-dev libfontconfig-dev libhdf5-dev
