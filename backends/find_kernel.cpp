@@ -1,8 +1,8 @@
 // Looks a kernel up in the table of a device's backend.
-#include <string>
-
 #include "backends/kernel_table.h"
 #include "tensor/error.h"
+
+#include <string>
 
 namespace milgrad {
 

@@ -49,8 +49,8 @@ Tensor isfinite(const Tensor& x);
 /// The values in another dtype. To an integer: the fraction is dropped, values beyond its range
 /// become its nearest end, NaN becomes 0; between integers the value wraps around. To bool: whether
 /// it differs from 0. Differentiable between floating dtypes; a gradient asked through a cast of
-/// floating values to others is a GradientError (PyTorch and JAX silently give none or zeros there):
-/// put stop_gradient() where none is meant.
+/// floating values to others is a GradientError (PyTorch and JAX silently give none or zeros
+/// there): put stop_gradient() where none is meant.
 Tensor cast(const Tensor& x, DType dtype);
 
 // ---- activation functions

@@ -10,10 +10,9 @@ namespace cuda {
 #include "tensor/ops.def"
 #undef OP
 
-#define LIMIT(name, reason)                                  \
-  void name(const Call&) {                                   \
-    throw DeviceError("[" #name "] no CUDA kernel: " reason, \
-                      "move the tensors to Device::cpu()");  \
+#define LIMIT(name, reason)                                                                        \
+  void name(const Call&) {                                                                         \
+    throw DeviceError("[" #name "] no CUDA kernel: " reason, "move the tensors to Device::cpu()"); \
   }
 #include "backends/cuda/limits.def"
 #undef LIMIT
