@@ -244,9 +244,9 @@ TEST_CASE("mil cli: missing values are named") {
   CHECK(refusal({"train", "--epochs"}) ==
         "--epochs: no value; expected a whole number from 1 to 1000000, found nothing");
   CHECK(refusal({"predict", "--weights"}) ==
-        "--weights: no value; expected the name of a file, found nothing");
+        "--weights: no value; expected a path, found nothing");
   CHECK(refusal({"train", "--out", "--gated"}) ==
-        "--out: no value; expected the name of a folder, found the next flag, --gated");
+        "--out: no value; expected a folder, found the next flag, --gated");
   CHECK(refusal({"predict"}) ==
         "mil predict: --weights is missing; expected a weights file, or the folder of a run, "
         "found nothing | for example mil predict runs/first --out predictions.csv");
@@ -318,7 +318,7 @@ TEST_CASE("mil cli: configuration files are checked as a whole, with places") {
         "run.toml:1:9: bad value for dense; expected 1 to 8 whole numbers from 1 to 65536, found "
         "[128,\"a\"]");
   CHECK(file_refusal("out = 2020-01-01\n") ==
-        "run.toml:1:7: bad value for out; expected the name of a folder, found a date or time");
+        "run.toml:1:7: bad value for out; expected a folder, found a date or time");
   CHECK(file_refusal("dataset = \"minst\"\n") ==
         "run.toml:1:11: bad value for dataset; expected mnist or fashion-mnist, found \"minst\" | "
         "did you mean mnist?");

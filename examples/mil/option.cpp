@@ -117,7 +117,7 @@ std::string expected(const OptionValue& value) {
                        : fmt::format("a number above {}, at most {}", v.minimum, v.maximum);
           },
           [](const Switch&) { return std::string("true or false"); },
-          [](const Text& v) { return fmt::format("the name of a {}", v.kind); },
+          [](const Text& v) { return fmt::format("a {}", v.kind); },
           [](const Url&) { return std::string("an address that begins with https:// or http://"); },
           [](const Choice& v) { return fmt::format("{}", fmt::join(v.choices, " or ")); },
           [](const IntegerList& v) {

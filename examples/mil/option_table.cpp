@@ -195,7 +195,7 @@ void add_plot_size(Table& table, std::int64_t& plot_size) {
 
 void add_weights(Table& table, std::string& weights) {
   table.push_back({.name = "weights",
-                   .value = Text{&weights, "file"},
+                   .value = Text{&weights, "path"},
                    .help = "a weights file, or the folder of a run",
                    .group = kModel,
                    .positional = true,

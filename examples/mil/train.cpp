@@ -88,6 +88,8 @@ ExitCode Training::run() {
   metrics["seconds"]["total"] = seconds_since(start_);
   io::write_file(folder_ / "metrics.json", metrics.dump(2) + "\n");
   console_.result(metrics);
+  console_.message(
+      fmt::format("Weights, history, figures and pictures are in {}", folder_.string()));
   return ExitCode::done;
 }
 
