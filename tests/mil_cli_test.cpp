@@ -243,8 +243,7 @@ TEST_CASE("mil cli: whatever stands in an option, it is taken or refused with wo
 TEST_CASE("mil cli: missing values are named") {
   CHECK(refusal({"train", "--epochs"}) ==
         "--epochs: no value; expected a whole number from 1 to 1000000, found nothing");
-  CHECK(refusal({"predict", "--weights"}) ==
-        "--weights: no value; expected a path, found nothing");
+  CHECK(refusal({"predict", "--weights"}) == "--weights: no value; expected a path, found nothing");
   CHECK(refusal({"train", "--out", "--gated"}) ==
         "--out: no value; expected a folder, found the next flag, --gated");
   CHECK(refusal({"predict"}) ==
