@@ -150,7 +150,7 @@ class ThreadPool {
   std::mutex busy_;  // held while a job runs or the workers change
   std::atomic<int> count_;
   std::vector<std::thread> workers_;
-  bool stopping_ = false;  // published by generation_
+  std::atomic<bool> stopping_{false};
   Job job_;                // published by open_, as the shares are
   std::vector<Share> shares_;
   std::mutex error_mutex_;
