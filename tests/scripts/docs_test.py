@@ -46,6 +46,17 @@ def section(page, title):
     return match.group(1)
 
 
+def registry_groups():
+    """The registry's operations as a Markdown table, a row for each comment that heads a group."""
+    rows = ["| kind | operations |", "| --- | --- |"]
+    for group in (ROOT / "tensor/ops.def").read_text().split("\n\n"):
+        names = re.findall(r"^(?:OP|UNARY|BINARY|COMPARISON)\((\w+)\)$", group, re.M)
+        if names:
+            kind = re.match(r"// ([^:\n]+)", group).group(1)
+            rows.append(f"| {kind} | {' '.join(f'`{name}`' for name in names)} |")
+    return "\n".join(rows) + "\n"
+
+
 def key_paths(value, path=""):
     """The keys of nested objects, as a.b.c; of a list, those of its first element."""
     if isinstance(value, list):
@@ -64,6 +75,11 @@ class Documents(unittest.TestCase):
         self.assertEqual(
             (ROOT / "docs/ops.md").read_text(), output("milgrad_tests", "--list-op-table"),
             "run: build/milgrad_tests --list-op-table > docs/ops.md")
+
+    def test_the_readme_names_the_operations_by_the_groups_of_the_registry(self):
+        table = registry_groups()
+        self.assertEqual(re.findall(r"`(\w+)`", table), output("milgrad_tests", "--list-ops").split())
+        self.assertTrue(table in (ROOT / "README.md").read_text(), f"README.md lacks\n{table}")
 
     def test_links_lead_somewhere(self):
         for page in PAGES:
