@@ -20,6 +20,7 @@
 #include "autograd/custom_op.h"  // IWYU pragma: export
 #include "autograd/grad.h"       // IWYU pragma: export
 #include "autograd/gradcheck.h"  // IWYU pragma: export
+#include "autograd/program.h"    // IWYU pragma: export
 #include "autograd/trace.h"      // IWYU pragma: export
 
 // Layers, models and training.

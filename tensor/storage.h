@@ -26,10 +26,15 @@ class Storage {
   std::uint64_t version() const { return version_; }
   void bump_version() { ++version_; }
 
+  /// Whether it is the memory of a Variable; any other never changes once its elements are there.
+  bool is_variable() const { return is_variable_; }
+  void mark_as_variable() { is_variable_ = true; }
+
  private:
   std::byte* data_;
   std::size_t bytes_;
   std::uint64_t version_ = 0;
+  bool is_variable_ = false;
   Device device_;
 };
 

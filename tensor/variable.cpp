@@ -14,6 +14,7 @@ Variable::Variable(const Tensor& initial, VariableOptions options)
   state_->name = std::move(options.name);
   state_->trainable = options.trainable;
   state_->value = copy(initial);
+  state_->value.storage()->mark_as_variable();
   state_->leaf = is_floating(initial.dtype()) ? requires_grad(state_->value) : state_->value;
 }
 

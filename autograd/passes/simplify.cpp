@@ -1,0 +1,151 @@
+// Passes that need no knowledge of single operations: shapes, views, constants, common, dead_code.
+#include "autograd/graph_index.h"
+#include "autograd/passes/pass.h"
+#include "tensor/apply.h"
+#include "tensor/mode.h"
+
+#include <algorithm>
+#include <map>
+
+namespace milgrad::passes {
+namespace {
+
+bool is_view(const Graph::Operation& operation) {
+  return definition(operation.op).alias != nullptr;
+}
+
+bool changes_something(const Graph::Operation& operation) {
+  return definition(operation.op).mutates != 0;
+}
+
+/// The operands, in order, if they are all the parts of one unstacked value; null otherwise.
+const Graph::Operation* all_parts(const GraphIndex& index, const std::vector<Value>& operands) {
+  const Graph::Operation* parts = index.produced_by(operands[0], Op::unstack);
+  return parts != nullptr && parts->outputs == operands ? parts : nullptr;
+}
+
+/// The value that a view stands for without changing anything: it has the same shape.
+bool is_idle(const Graph& graph, const Graph::Operation& operation) {
+  return is_view(operation) && operation.outputs.size() == 1 &&
+         graph.spec(operation.inputs[0]) == graph.spec(operation.outputs[0]);
+}
+
+bool keeps_all_elements(Op op) {
+  return op == Op::reshape || op == Op::reshape_like || op == Op::flatten ||
+         op == Op::expand_dims || op == Op::squeeze;
+}
+
+/// A reshaping of a reshaping reads the original.
+bool skip_inner_view(const Graph& graph, const GraphIndex& index, Graph::Operation& operation) {
+  if (operation.op != Op::reshape_like) return false;
+  const int before = index.producer(operation.inputs[0]);
+  if (before < 0) return false;
+  const Graph::Operation& inner = graph.operations[static_cast<std::size_t>(before)];
+  if (!keeps_all_elements(inner.op)) return false;
+  operation.inputs[0] = inner.inputs[0];
+  return true;
+}
+
+}  // namespace
+
+void shapes(Graph& graph) {
+  // A value of the same shape that is there anyway: an input, an external or what it came from.
+  const GraphIndex index(graph);
+  const auto origin = [&](Value value) {
+    for (;;) {
+      const int i = index.producer(value);
+      if (i < 0) return value;
+      const Graph::Operation& operation = graph.operations[static_cast<std::size_t>(i)];
+      const auto same =
+          std::find_if(operation.inputs.begin(), operation.inputs.end(),
+                       [&](Value v) { return graph.spec(v).shape == graph.spec(value).shape; });
+      if (same == operation.inputs.end()) return value;
+      value = *same;
+    }
+  };
+  for (Graph::Operation& operation : graph.operations) {
+    const std::uint64_t shape_only = definition(operation.op).shape_only;
+    for (std::size_t k = 0; k < operation.inputs.size() && k < 64; ++k) {
+      if (((shape_only >> k) & 1u) == 0) continue;
+      const Value value = operation.inputs[k];
+      const Spec spec = graph.spec(value);
+      operation.inputs[k] =
+          spec.shape.has_symbol() ? origin(value) : graph.add_constant(Tensor::abstract(spec));
+    }
+  }
+}
+
+void views(Graph& graph) {
+  for (bool changed = true; changed;) {
+    changed = false;
+    const GraphIndex index(graph);
+    for (Graph::Operation& operation : graph.operations) {
+      changed = skip_inner_view(graph, index, operation) || changed;
+      Value same = -1;
+      if (is_idle(graph, operation)) same = operation.inputs[0];
+      if (operation.op == Op::stack && std::get<AxisAttrs>(operation.attrs).axis == 0)
+        if (const auto* parts = all_parts(index, operation.inputs)) same = parts->inputs[0];
+      if (same < 0 || index.uses(operation.outputs[0]).empty()) {
+        if (same < 0 || !index.is_output(operation.outputs[0])) continue;
+      }
+      graph.replace_uses(operation.outputs[0], same);
+      changed = true;
+      break;
+    }
+  }
+  remove_dead(graph);
+}
+
+void constants(Graph& graph) {
+  const NoGrad untracked;
+  std::map<Value, Tensor> known;
+  for (const Graph::External& external : graph.externals)
+    if (is_constant(external)) known[external.value] = external.tensor;
+  std::vector<Graph::Operation> rest;
+  for (Graph::Operation& operation : graph.operations) {
+    const std::uint64_t shape_only = definition(operation.op).shape_only;
+    Tensors operands;
+    for (std::size_t k = 0; k < operation.inputs.size(); ++k) {
+      const Spec& spec = graph.spec(operation.inputs[k]);
+      const auto found = known.find(operation.inputs[k]);
+      if (found != known.end())
+        operands.push_back(found->second);
+      else if (k < 64 && ((shape_only >> k) & 1u) && !spec.shape.has_symbol())
+        operands.push_back(Tensor::abstract(spec));
+    }
+    const bool small =
+        std::all_of(operation.outputs.begin(), operation.outputs.end(), [&](Value v) {
+          return !graph.spec(v).shape.has_symbol() && graph.spec(v).shape.numel() <= 1024;
+        });
+    const bool foldable = !changes_something(operation) && small && !operands.empty() &&
+                          operands.size() == operation.inputs.size();
+    if (!foldable) {
+      rest.push_back(std::move(operation));
+      continue;
+    }
+    const Tensors results = apply(operation.op, operation.attrs, operands);
+    for (std::size_t k = 0; k < results.size(); ++k) {
+      known[operation.outputs[k]] = results[k];
+      graph.externals.push_back({operation.outputs[k], results[k]});
+    }
+  }
+  graph.operations = std::move(rest);
+}
+
+void common(Graph& graph) {
+  for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+    if (changes_something(graph.operations[i])) continue;
+    for (std::size_t j = 0; j < i; ++j) {
+      const Graph::Operation &a = graph.operations[j], &b = graph.operations[i];
+      if (a.op != b.op || a.inputs != b.inputs || !(a.attrs == b.attrs)) continue;
+      for (std::size_t k = 0; k < a.outputs.size(); ++k)
+        graph.replace_uses(b.outputs[k], a.outputs[k]);
+      break;
+    }
+  }
+  remove_dead(graph);
+}
+
+void dead_code(Graph& graph) { remove_dead(graph); }
+
+}  // namespace milgrad::passes
