@@ -2,6 +2,7 @@
 // Environments that force an OpenBLAS core halve its speed, so the program starts itself again
 // without OPENBLAS_* unless --keep-openblas-env is given, and prints the core that is used.
 #include "benchmarks/ops.h"
+#include "benchmarks/small.h"
 #include "benchmarks/steps.h"
 
 #include <cstdlib>
@@ -45,6 +46,7 @@ int main(int argc, char** argv) {
   benchmark::AddCustomContext("openblas_core", openblas_get_corename());
   benchmark::AddCustomContext("openblas_config", openblas_get_config());
   milgrad::bench::register_ops();
+  milgrad::bench::register_small();
   milgrad::bench::register_steps();
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

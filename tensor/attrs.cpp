@@ -1,6 +1,8 @@
 // Attributes as text, for printed graphs.
 #include "tensor/attrs.h"
 
+#include "tensor/chain.h"
+
 #include <fmt/format.h>
 
 namespace milgrad {
@@ -57,6 +59,7 @@ struct Print {
                        a.float32_step_size ? ", float32_step_size=true" : "");
   }
   std::string operator()(const CustomAttrs&) const { return "custom"; }
+  std::string operator()(const ChainAttrs& a) const { return a.chain->to_string(); }
 };
 
 }  // namespace

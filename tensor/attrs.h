@@ -11,6 +11,7 @@
 
 namespace milgrad {
 
+class Chain;
 struct CustomOp;
 
 /// Axis numbers in place, as Shape holds sizes.
@@ -135,9 +136,15 @@ struct CustomAttrs {
   bool operator==(const CustomAttrs&) const = default;
 };
 
+/// Elementwise operations that run as one (chain.h); equal if their instructions are.
+struct ChainAttrs {
+  std::shared_ptr<const Chain> chain;
+  bool operator==(const ChainAttrs& other) const;
+};
+
 using Attrs = std::variant<NoAttrs, AxisAttrs, ReduceAttrs, ScanAttrs, AxesAttrs, MatmulAttrs,
                            ShapeAttrs, CreateAttrs, RandomAttrs, DTypeAttrs, SliceAttrs, PadAttrs,
-                           OneHotAttrs, NumberAttrs, SgdAttrs, AdamAttrs, CustomAttrs>;
+                           OneHotAttrs, NumberAttrs, SgdAttrs, AdamAttrs, CustomAttrs, ChainAttrs>;
 
 /// "axis=1", "transpose_a=true": the attributes as a graph prints them; "" for none.
 std::string to_string(const Attrs& attrs);

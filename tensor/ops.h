@@ -10,6 +10,7 @@
 
 namespace milgrad {
 
+class Chain;
 class Variable;
 
 // ---- elementwise functions of one tensor. NaN gives NaN.
@@ -106,6 +107,10 @@ Tensor logical_xor(const Tensor& a, const Tensor& b);
 
 /// a where the condition (bool) is true, else b; all three broadcast, a and b have one dtype.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+
+/// The results of elementwise operations in one pass over their inputs (chain.h), which broadcast.
+/// What passes over a traced graph make of several operations. Not differentiable.
+Tensors chain(const std::shared_ptr<const Chain>& parts, std::span<const Tensor> inputs);
 
 //  ---- reductions; without axes over all of them. float32 is summed in float64.
 /// float32, float64, int32 and int64 (integer sums wrap around on overflow); cast uint8 first.

@@ -1,0 +1,310 @@
+// One tile of a chain: its operands are brought into blocks that stay in L1 (or are read where they
+// are), the steps run one after another, and what leaves the chain is written out; compiled once
+// per SIMD target, as simd.h says.
+#if defined(MILGRAD_BACKENDS_CPU_CHAIN_TILE_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef MILGRAD_BACKENDS_CPU_CHAIN_TILE_H
+#undef MILGRAD_BACKENDS_CPU_CHAIN_TILE_H
+#else
+#define MILGRAD_BACKENDS_CPU_CHAIN_TILE_H
+#endif
+
+#include "backends/cpu/chain_steps.h"
+#include "backends/cpu/reduce_rows.h"
+
+#include <cstring>
+
+HWY_BEFORE_NAMESPACE();
+namespace milgrad::cpu::HWY_NAMESPACE {
+
+/// Elements of a tile.
+template <class T>
+inline constexpr std::int64_t kChainBlock = 4096 / sizeof(T);
+
+template <class T>
+HWY_INLINE std::int64_t whole_vectors(std::int64_t count) {
+  return (count + HWY_LANES(T) - 1) / HWY_LANES(T) * HWY_LANES(T);
+}
+
+/// How an operand that is broadcast moves through the chain's shape: neighbouring axes of one kind
+/// are one, the innermost first. Without initial values, since most operands need none.
+struct BroadcastWalk {
+  int rank;
+  std::int64_t sizes[kMaxRank];
+  std::int64_t strides[kMaxRank];
+
+  void start(const Shape& own, const Shape& full) {
+    rank = 0;
+    std::int64_t stride = 1;
+    const int shift = full.rank() - own.rank();
+    for (int axis = full.rank() - 1; axis >= 0; --axis) {
+      if (full[axis] == 1) continue;
+      const bool moves = axis >= shift && own[axis - shift] != 1;
+      if (rank > 0 && moves == (strides[rank - 1] != 0)) {
+        sizes[rank - 1] *= full[axis];
+      } else {
+        sizes[rank] = full[axis];
+        strides[rank] = moves ? stride : 0;
+        ++rank;
+      }
+      if (moves) stride *= full[axis];
+    }
+  }
+};
+
+/// Bools to masks (all bits of a number), other elements to numbers.
+template <class T, class From>
+void convert_elements(const From* x, T* out, std::int64_t count, bool as_number) {
+  if constexpr (std::is_same_v<From, bool>) {
+    using Bits = typename math::Format<T>::Bits;
+    if (!as_number) {
+      for (std::int64_t i = 0; i < count; ++i) {
+        const Bits mask = static_cast<Bits>(-static_cast<Bits>(x[i]));
+        std::memcpy(out + i, &mask, sizeof(T));
+      }
+      return;
+    }
+  }
+  if constexpr (std::is_same_v<From, T>) {
+    std::memcpy(out, x, static_cast<std::size_t>(count) * sizeof(T));
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(x[i]);
+  }
+}
+
+/// A source of a chain in one call.
+template <class T>
+struct ChainSource {
+  enum class Reading : std::uint8_t {
+    direct,   // where it is
+    still,    // one element
+    convert,  // from another dtype
+    walk,     // broadcast
+  };
+  const View* view;
+  Reading reading;
+  bool as_number;
+  BroadcastWalk walk;
+
+  HWY_INLINE void start(const View& given, bool number, const Shape& full, std::int64_t numel) {
+    view = &given;
+    as_number = number;
+    if (given.numel == numel) {
+      reading = given.dtype == dtype_of<T>() ? Reading::direct : Reading::convert;
+    } else if (given.numel == 1) {
+      reading = Reading::still;
+    } else {
+      reading = Reading::walk;
+      walk.start(given.shape, full);
+    }
+  }
+
+  /// out[0..count) = elements from `first` on.
+  void convert_run(std::int64_t first, T* out, std::int64_t count) const {
+    visit_dtype(view->dtype, [&]<class From>() {
+      convert_elements(view->template as<const From>() + first, out, count, as_number);
+    });
+  }
+
+  HWY_INLINE void fill(std::int64_t at, T* out, std::int64_t count) const {
+    T value;
+    convert_run(at, &value, 1);
+    if (view->dtype != DType::boolean || as_number) {
+      for (std::int64_t i = 0; i < count; ++i) out[i] = value;
+    } else {
+      for (std::int64_t i = 0; i < count; ++i) std::memcpy(out + i, &value, sizeof(T));
+    }
+  }
+
+  /// The elements that meet begin..begin+count-1 of the chain.
+  HWY_NOINLINE void load(std::int64_t begin, std::int64_t count, T* out) const {
+    if (reading != Reading::walk) return convert_run(begin, out, count);
+    std::int64_t index[kMaxRank], at = 0, rest = begin;
+    for (int axis = 0; axis < walk.rank; ++axis) {
+      index[axis] = axis + 1 < walk.rank ? rest % walk.sizes[axis] : rest;
+      rest /= walk.sizes[axis];
+      at += index[axis] * walk.strides[axis];
+    }
+    for (std::int64_t done = 0; done < count;) {
+      const std::int64_t run = std::min(walk.sizes[0] - index[0], count - done);
+      walk.strides[0] == 0 ? fill(at, out + done, run) : convert_run(at, out + done, run);
+      done += run;
+      at += run * walk.strides[0];
+      index[0] += run;
+      for (int axis = 0; axis + 1 < walk.rank && index[axis] == walk.sizes[axis]; ++axis) {
+        at += walk.strides[axis + 1] - walk.sizes[axis] * walk.strides[axis];
+        index[axis] = 0;
+        ++index[axis + 1];
+      }
+    }
+  }
+};
+
+/// What all tiles of a call share.
+template <class T>
+struct ChainPlan {
+  static constexpr int kMaxSources = 2 * Chain::kMaxInputs;
+  const ChainProgram& program;
+  std::span<const View> outputs;
+  std::int64_t numel;
+  ChainSource<T> sources[kMaxSources];
+  HWY_ALIGN T still[kMaxSources][HWY_LANES(T)];
+  bool staged[Chain::kMaxResults];  // goes through a block on its way out
+  bool any_staged = false;
+
+  ChainPlan(const Call& call, const ChainProgram& given, const Shape& full, std::int64_t count)
+      : program(given), outputs(call.outputs), numel(count) {
+    for (std::size_t s = 0; s < program.sources.size(); ++s) {
+      const ChainProgram::Source& source = program.sources[s];
+      sources[s].start(call.in(source.input), source.as_number, full, count);
+      if (sources[s].reading == ChainSource<T>::Reading::still)
+        sources[s].fill(0, still[s], HWY_LANES(T));
+    }
+    for (std::size_t i = 0; i < program.steps.size(); ++i)
+      if (const int output = program.steps[i].output; output >= 0)
+        any_staged |= staged[output] = must_stage(call.out(output), static_cast<int>(i));
+  }
+
+ private:
+  /// Bools are converted; an output in the place of an input must not be written before the last
+  /// step that reads it.
+  bool must_stage(const View& out, int step) const {
+    if (out.dtype == DType::boolean) return true;
+    for (std::size_t s = 0; s < program.sources.size(); ++s)
+      if (sources[s].view->data == out.data && program.sources[s].last_read > step) return true;
+    return false;
+  }
+};
+
+template <class T>
+class ChainTile {
+ public:
+  explicit ChainTile(const ChainPlan<T>& plan)
+      : plan_(plan), stride_(std::min(kChainBlock<T>, whole_vectors<T>(plan.numel)) + kLanes) {}
+
+  /// Elements begin..begin+count-1 of the chain; inputs may be read up to `limit`.
+  void run(std::int64_t begin, std::int64_t count, std::int64_t limit) {
+    const ChainProgram& program = plan_.program;
+    const std::int64_t rounded = whole_vectors<T>(count);
+    next_block_ = scratch_ + program.registers * stride_;
+    const auto sources = program.sources.size(), steps = program.steps.size();
+    for (std::size_t s = 0; s < sources; ++s) read(s, begin, count, limit);
+    for (std::size_t i = 0; i < steps; ++i) {
+      const ChainProgram::Step& step = program.steps[i];
+      T* out = place_of(step, begin, rounded != count);
+      const auto a = static_cast<std::size_t>(step.operands[0]);
+      const auto b = static_cast<std::size_t>(step.operands[1]);
+      const auto c = static_cast<std::size_t>(step.operands[2]);
+      const StepOperands<T> in{{at_[a], at_[b], at_[c]}, {step_[a], step_[b], step_[c]}};
+      steps::kTable<T>[static_cast<std::size_t>(step.function)](out, in, rounded, step);
+      at_[sources + i] = out;
+      step_[sources + i] = kLanes;
+    }
+    if (rounded != count || plan_.any_staged) write_staged(begin, count, rounded != count);
+  }
+
+  /// Elements first..last-1, tile by tile; only what is left of a vector is copied in and out.
+  void run_range(std::int64_t first, std::int64_t last) {
+    for (std::int64_t begin = first; begin < last;) {
+      std::int64_t count = std::min(kChainBlock<T>, last - begin);
+      if (count > kLanes) count -= count % kLanes;
+      run(begin, count, last);
+      begin += count;
+    }
+  }
+
+  /// A value of the tile that was run last.
+  const T* value(int number) const { return at_[number]; }
+
+ private:
+  static constexpr std::int64_t kLanes = HWY_LANES(T);
+  using Reading = typename ChainSource<T>::Reading;
+  static constexpr int kValues = ChainPlan<T>::kMaxSources + Chain::kMaxInstructions;
+  static constexpr int kBlocks =
+      Chain::kMaxRegisters + ChainPlan<T>::kMaxSources + Chain::kMaxResults;
+
+  T* new_block() {
+    T* block = next_block_;
+    next_block_ += stride_;
+    return block;
+  }
+
+  HWY_INLINE void read(std::size_t s, std::int64_t begin, std::int64_t count, std::int64_t limit) {
+    const ChainSource<T>& source = plan_.sources[s];
+    step_[s] = kLanes;
+    if (source.reading == Reading::direct) {
+      const T* x = source.view->template as<const T>() + begin;
+      at_[s] = begin + whole_vectors<T>(count) <= limit ? x : copy_in(x, count);
+    } else if (source.reading == Reading::still) {
+      at_[s] = plan_.still[s];
+      step_[s] = 0;
+    } else {
+      T* block = new_block();
+      clear_last_vector(block, count);
+      source.load(begin, count, block);
+      at_[s] = block;
+    }
+  }
+
+  HWY_INLINE void clear_last_vector(T* block, std::int64_t count) {
+    const hn::ScalableTag<T> d;
+    hn::StoreU(hn::Zero(d), d, block + whole_vectors<T>(count) - kLanes);
+  }
+
+  const T* copy_in(const T* x, std::int64_t count) {
+    const hn::ScalableTag<T> d;
+    T* block = new_block();
+    std::int64_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) hn::StoreU(hn::LoadU(d, x + i), d, block + i);
+    hn::StoreU(load_first(d, x + i, count - i, T(0)), d, block + i);
+    return block;
+  }
+
+  HWY_INLINE T* place_of(const ChainProgram::Step& step, std::int64_t begin, bool ragged) {
+    if (step.output < 0) return scratch_ + step.place * stride_;
+    const auto output = static_cast<std::size_t>(step.output);
+    if (ragged || plan_.staged[output]) return new_block();
+    return plan_.outputs[output].template as<T>() + begin;
+  }
+
+  void write_staged(std::int64_t begin, std::int64_t count, bool ragged) {
+    const ChainProgram& program = plan_.program;
+    for (std::size_t i = 0; i < program.steps.size(); ++i) {
+      const int output = program.steps[i].output;
+      if (output < 0 || !(ragged || plan_.staged[output])) continue;
+      const View& out = plan_.outputs[static_cast<std::size_t>(output)];
+      const T* block = at_[program.sources.size() + i];
+      if (out.dtype == DType::boolean)
+        write_bools(block, out.as<std::uint8_t>() + begin, count);
+      else
+        copy_out(block, out.as<T>() + begin, count);
+    }
+  }
+
+  static void write_bools(const T* block, std::uint8_t* out, std::int64_t count) {
+    using Bits = typename math::Format<T>::Bits;
+    for (std::int64_t i = 0; i < count; ++i) {
+      Bits bits;
+      std::memcpy(&bits, block + i, sizeof(T));
+      out[i] = static_cast<std::uint8_t>(bits & 1);
+    }
+  }
+
+  static void copy_out(const T* block, T* out, std::int64_t count) {
+    const hn::ScalableTag<T> d;
+    std::int64_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) hn::StoreU(hn::LoadU(d, block + i), d, out + i);
+    if (i < count) store_first(hn::LoadU(d, block + i), d, out + i, count - i);
+  }
+
+  const ChainPlan<T>& plan_;
+  std::int64_t stride_;  // between blocks
+  T* next_block_;
+  const T* at_[kValues];  // where a value of this tile begins
+  std::int64_t step_[kValues];
+  HWY_ALIGN T scratch_[kBlocks * (kChainBlock<T> + kLanes)];
+};
+
+}  // namespace milgrad::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // MILGRAD_BACKENDS_CPU_CHAIN_TILE_H
