@@ -138,7 +138,7 @@ class Builder {
     int& number = as_number ? value.as_number : value.as_is;
     if (number >= 0) return;
     number = static_cast<int>(program_.sources.size());
-    program_.sources.push_back({input, as_number, -1});
+    program_.sources.push_back({input, as_number});
   }
 
   void add_sources() {
@@ -208,7 +208,7 @@ class Builder {
         program_.sums.push_back({value, static_cast<int>(i)});
       } else {
         program_.steps[static_cast<std::size_t>(value - sources)].output = static_cast<int>(i);
-        program_.plain_output = static_cast<int>(i);
+        program_.outputs.push_back({value - sources, static_cast<int>(i)});
       }
     }
   }
@@ -222,8 +222,10 @@ class Builder {
         last[static_cast<std::size_t>(operand)] = i;
     for (const ChainProgram::Sum& sum : program_.sums)
       last[static_cast<std::size_t>(sum.value)] = steps;
-    for (std::size_t s = 0; s < program_.sources.size(); ++s)
-      program_.sources[s].last_read = last[s];
+    for (const ChainProgram::Output& output : program_.outputs)
+      for (std::size_t s = 0; s < program_.sources.size(); ++s)
+        if (output.output == 0 && program_.sources[s].input == 0 && last[s] > output.step)
+          program_.late_read = true;
     std::vector<int> free_from;  // per register: the first step that may overwrite it
     for (int i = 0; i < steps; ++i) {
       ChainProgram::Step& step = program_.steps[static_cast<std::size_t>(i)];

@@ -51,7 +51,6 @@ struct ChainProgram {
   struct Source {
     int input;
     bool as_number;
-    int last_read;  // number of the last step that reads it
   };
   struct Step {
     int function;  // an Op, or one of the above
@@ -64,11 +63,17 @@ struct ChainProgram {
     int value;
     int output;
   };
+  struct Output {
+    int step;
+    int output;
+  };
   std::vector<Source> sources;
   std::vector<Step> steps;
+  std::vector<Output> outputs;  // that are not summed
   std::vector<Sum> sums;
   int registers = 0;
-  int plain_output = -1;  // an output that is not summed
+  // Input 0 is read after output 0 was made: it must not be written in the same place at once.
+  bool late_read = false;
   int dtype_source = -1;  // a source that has the dtype of the chain, or
   DType dtype = DType::float32;
 };

@@ -190,7 +190,7 @@ void run_sums(const Call& call, const ChainPlan<T>& plan, const Shape& full, con
 
 /// The shape of the chain; that of an output if one is not summed.
 Shape chain_shape(const Call& call, const ChainProgram& program) {
-  if (program.plain_output >= 0) return call.out(program.plain_output).shape;
+  if (!program.outputs.empty()) return call.out(program.outputs[0].output).shape;
   Shape full = call.in(0).shape;
   for (const View& view : call.inputs)
     if (!(view.shape == full)) full = broadcast_shapes("chain", full, view.shape);
@@ -201,7 +201,7 @@ template <class T>
 void run_chain(const Call& call, const Chain& chain) {
   const ChainProgram& program = chain.program();
   if (program.sums.empty()) {
-    const View& out = call.out(program.plain_output);
+    const View& out = call.out(program.outputs[0].output);
     return run_plain(ChainPlan<T>(call, program, out.shape, out.numel));
   }
   const Shape full = chain_shape(call, program);

@@ -16,17 +16,17 @@
 HWY_BEFORE_NAMESPACE();
 namespace milgrad::cpu::HWY_NAMESPACE {
 
-/// Operands of a step: where they begin, and by how many elements they move for each vector: 0
-/// for one that stands still.
+/// Where a value of a tile begins, and by how many elements it moves for each vector: 0 if all of
+/// the tile meets one element, of which there is a vector full.
 template <class T>
-struct StepOperands {
-  const T* data[3];
-  std::int64_t step[3];
+struct TileValue {
+  const T* data;
+  std::int64_t step;
 };
 
-/// out[0..count) = f(operands); count is a whole number of vectors.
+/// out[0..count) = f(operands of the step among the values); count is a whole number of vectors.
 template <class T>
-using StepFunction = void (*)(T* out, const StepOperands<T>& in, std::int64_t count,
+using StepFunction = void (*)(T* out, const TileValue<T>* values, std::int64_t count,
                               const ChainProgram::Step& step);
 
 namespace steps {
@@ -146,37 +146,37 @@ HWY_INLINE F functor(const ChainProgram::Step& step) {
 }
 
 template <class F, class T>
-HWY_NOINLINE void unary(T* out, const StepOperands<T>& in, std::int64_t count,
+HWY_NOINLINE void unary(T* out, const TileValue<T>* values, std::int64_t count,
                         const ChainProgram::Step& step) {
   constexpr std::int64_t kLanes = HWY_LANES(T);
   const hn::ScalableTag<T> d;
   const F f = functor<F>(step);
-  const T* a = in.data[0];
-  const std::int64_t a_step = in.step[0];
+  auto [a, a_step] = values[step.operands[0]];
   for (std::int64_t i = 0; i < count; i += kLanes, a += a_step)
     hn::StoreU(f(hn::LoadU(d, a)), d, out + i);
 }
 
 template <class F, class T>
-HWY_NOINLINE void binary(T* out, const StepOperands<T>& in, std::int64_t count,
+HWY_NOINLINE void binary(T* out, const TileValue<T>* values, std::int64_t count,
                          const ChainProgram::Step& step) {
   constexpr std::int64_t kLanes = HWY_LANES(T);
   const hn::ScalableTag<T> d;
   const F f = functor<F>(step);
-  const T *a = in.data[0], *b = in.data[1];
-  const std::int64_t a_step = in.step[0], b_step = in.step[1];
+  auto [a, a_step] = values[step.operands[0]];
+  auto [b, b_step] = values[step.operands[1]];
   for (std::int64_t i = 0; i < count; i += kLanes, a += a_step, b += b_step)
     hn::StoreU(f(hn::LoadU(d, a), hn::LoadU(d, b)), d, out + i);
 }
 
 template <class F, class T>
-HWY_NOINLINE void ternary(T* out, const StepOperands<T>& in, std::int64_t count,
-                          const ChainProgram::Step&) {
+HWY_NOINLINE void ternary(T* out, const TileValue<T>* values, std::int64_t count,
+                          const ChainProgram::Step& step) {
   constexpr std::int64_t kLanes = HWY_LANES(T);
   const hn::ScalableTag<T> d;
   const F f;
-  const T *a = in.data[0], *b = in.data[1], *c = in.data[2];
-  const std::int64_t a_step = in.step[0], b_step = in.step[1], c_step = in.step[2];
+  auto [a, a_step] = values[step.operands[0]];
+  auto [b, b_step] = values[step.operands[1]];
+  auto [c, c_step] = values[step.operands[2]];
   for (std::int64_t i = 0; i < count; i += kLanes, a += a_step, b += b_step, c += c_step)
     hn::StoreU(f(hn::LoadU(d, a), hn::LoadU(d, b), hn::LoadU(d, c)), d, out + i);
 }

@@ -106,6 +106,10 @@ struct ChainSource {
   }
 
   HWY_INLINE void fill(std::int64_t at, T* out, std::int64_t count) const {
+    if (view->dtype == dtype_of<T>()) {
+      std::fill_n(out, count, view->template as<const T>()[at]);
+      return;
+    }
     T value;
     convert_run(at, &value, 1);
     if (view->dtype != DType::boolean || as_number) {
@@ -146,32 +150,31 @@ struct ChainPlan {
   const ChainProgram& program;
   std::span<const View> outputs;
   std::int64_t numel;
+  int sources_count;
   ChainSource<T> sources[kMaxSources];
   HWY_ALIGN T still[kMaxSources][HWY_LANES(T)];
   bool staged[Chain::kMaxResults];  // goes through a block on its way out
   bool any_staged = false;
 
   ChainPlan(const Call& call, const ChainProgram& given, const Shape& full, std::int64_t count)
-      : program(given), outputs(call.outputs), numel(count) {
-    for (std::size_t s = 0; s < program.sources.size(); ++s) {
-      const ChainProgram::Source& source = program.sources[s];
-      sources[s].start(call.in(source.input), source.as_number, full, count);
+      : program(given),
+        outputs(call.outputs),
+        numel(count),
+        sources_count(static_cast<int>(given.sources.size())) {
+    const ChainProgram::Source* source = program.sources.data();
+    const View* inputs = call.inputs.data();
+    for (int s = 0; s < sources_count; ++s) {
+      sources[s].start(inputs[source[s].input], source[s].as_number, full, count);
       if (sources[s].reading == ChainSource<T>::Reading::still)
         sources[s].fill(0, still[s], HWY_LANES(T));
     }
-    for (std::size_t i = 0; i < program.steps.size(); ++i)
-      if (const int output = program.steps[i].output; output >= 0)
-        any_staged |= staged[output] = must_stage(call.out(output), static_cast<int>(i));
-  }
-
- private:
-  /// Bools are converted; an output in the place of an input must not be written before the last
-  /// step that reads it.
-  bool must_stage(const View& out, int step) const {
-    if (out.dtype == DType::boolean) return true;
-    for (std::size_t s = 0; s < program.sources.size(); ++s)
-      if (sources[s].view->data == out.data && program.sources[s].last_read > step) return true;
-    return false;
+    for (const ChainProgram::Output& output : program.outputs) {
+      const View& out = outputs[static_cast<std::size_t>(output.output)];
+      // Bools are converted.
+      const bool stages = out.dtype == DType::boolean ||
+                          (output.output == 0 && program.late_read && out.data == call.in(0).data);
+      any_staged |= staged[output.output] = stages;
+    }
   }
 };
 
@@ -179,27 +182,33 @@ template <class T>
 class ChainTile {
  public:
   explicit ChainTile(const ChainPlan<T>& plan)
-      : plan_(plan), stride_(std::min(kChainBlock<T>, whole_vectors<T>(plan.numel)) + kLanes) {}
+      : plan_(plan), stride_(std::min(kChainBlock<T>, whole_vectors<T>(plan.numel)) + kGap) {}
 
   /// Elements begin..begin+count-1 of the chain; inputs may be read up to `limit`.
   void run(std::int64_t begin, std::int64_t count, std::int64_t limit) {
     const ChainProgram& program = plan_.program;
-    const std::int64_t rounded = whole_vectors<T>(count);
-    next_block_ = scratch_ + program.registers * stride_;
-    const auto sources = program.sources.size(), steps = program.steps.size();
-    for (std::size_t s = 0; s < sources; ++s) read(s, begin, count, limit);
-    for (std::size_t i = 0; i < steps; ++i) {
-      const ChainProgram::Step& step = program.steps[i];
-      T* out = place_of(step, begin, rounded != count);
-      const auto a = static_cast<std::size_t>(step.operands[0]);
-      const auto b = static_cast<std::size_t>(step.operands[1]);
-      const auto c = static_cast<std::size_t>(step.operands[2]);
-      const StepOperands<T> in{{at_[a], at_[b], at_[c]}, {step_[a], step_[b], step_[c]}};
-      steps::kTable<T>[static_cast<std::size_t>(step.function)](out, in, rounded, step);
-      at_[sources + i] = out;
-      step_[sources + i] = kLanes;
+    const std::int64_t rounded = whole_vectors<T>(count), stride = stride_;
+    const bool ragged = rounded != count;
+    T* next = scratch_ + program.registers * stride;
+    const int sources = plan_.sources_count;
+    for (int s = 0; s < sources; ++s) next = read(s, begin, count, limit, next);
+    TileValue<T>* value = values_ + sources;
+    const ChainProgram::Step* step = program.steps.data();
+    const ChainProgram::Step* end = step + program.steps.size();
+    for (; step < end; ++step, ++value) {
+      T* out;
+      if (step->output < 0) {
+        out = scratch_ + step->place * stride;
+      } else if (ragged || plan_.staged[step->output]) {
+        out = next;
+        next += stride;
+      } else {
+        out = plan_.outputs[static_cast<std::size_t>(step->output)].template as<T>() + begin;
+      }
+      steps::kTable<T>[static_cast<std::size_t>(step->function)](out, values_, rounded, *step);
+      *value = {out, kLanes};
     }
-    if (rounded != count || plan_.any_staged) write_staged(begin, count, rounded != count);
+    if (ragged || plan_.any_staged) write_staged(begin, count, ragged);
   }
 
   /// Elements first..last-1, tile by tile; only what is left of a vector is copied in and out.
@@ -213,66 +222,51 @@ class ChainTile {
   }
 
   /// A value of the tile that was run last.
-  const T* value(int number) const { return at_[number]; }
+  const T* value(int number) const { return values_[number].data; }
 
  private:
   static constexpr std::int64_t kLanes = HWY_LANES(T);
+  // Between blocks. Memory 4096 bytes apart gets into each other's way on the way to the cache.
+  static constexpr std::int64_t kGap = 704 / sizeof(T);
   using Reading = typename ChainSource<T>::Reading;
   static constexpr int kValues = ChainPlan<T>::kMaxSources + Chain::kMaxInstructions;
   static constexpr int kBlocks =
       Chain::kMaxRegisters + ChainPlan<T>::kMaxSources + Chain::kMaxResults;
 
-  T* new_block() {
-    T* block = next_block_;
-    next_block_ += stride_;
-    return block;
-  }
-
-  HWY_INLINE void read(std::size_t s, std::int64_t begin, std::int64_t count, std::int64_t limit) {
+  /// Where source s can be read for this tile, if need be in the block `next`; the next free block.
+  HWY_INLINE T* read(int s, std::int64_t begin, std::int64_t count, std::int64_t limit, T* next) {
     const ChainSource<T>& source = plan_.sources[s];
-    step_[s] = kLanes;
     if (source.reading == Reading::direct) {
       const T* x = source.view->template as<const T>() + begin;
-      at_[s] = begin + whole_vectors<T>(count) <= limit ? x : copy_in(x, count);
+      if (begin + whole_vectors<T>(count) <= limit) {
+        values_[s] = {x, kLanes};
+        return next;
+      }
+      copy_in(x, count, next);
     } else if (source.reading == Reading::still) {
-      at_[s] = plan_.still[s];
-      step_[s] = 0;
+      values_[s] = {plan_.still[s], 0};
+      return next;
     } else {
-      T* block = new_block();
-      clear_last_vector(block, count);
-      source.load(begin, count, block);
-      at_[s] = block;
+      const hn::ScalableTag<T> d;
+      hn::StoreU(hn::Zero(d), d, next + whole_vectors<T>(count) - kLanes);
+      source.load(begin, count, next);
     }
+    values_[s] = {next, kLanes};
+    return next + stride_;
   }
 
-  HWY_INLINE void clear_last_vector(T* block, std::int64_t count) {
+  static void copy_in(const T* x, std::int64_t count, T* block) {
     const hn::ScalableTag<T> d;
-    hn::StoreU(hn::Zero(d), d, block + whole_vectors<T>(count) - kLanes);
-  }
-
-  const T* copy_in(const T* x, std::int64_t count) {
-    const hn::ScalableTag<T> d;
-    T* block = new_block();
     std::int64_t i = 0;
     for (; i + kLanes <= count; i += kLanes) hn::StoreU(hn::LoadU(d, x + i), d, block + i);
     hn::StoreU(load_first(d, x + i, count - i, T(0)), d, block + i);
-    return block;
-  }
-
-  HWY_INLINE T* place_of(const ChainProgram::Step& step, std::int64_t begin, bool ragged) {
-    if (step.output < 0) return scratch_ + step.place * stride_;
-    const auto output = static_cast<std::size_t>(step.output);
-    if (ragged || plan_.staged[output]) return new_block();
-    return plan_.outputs[output].template as<T>() + begin;
   }
 
   void write_staged(std::int64_t begin, std::int64_t count, bool ragged) {
-    const ChainProgram& program = plan_.program;
-    for (std::size_t i = 0; i < program.steps.size(); ++i) {
-      const int output = program.steps[i].output;
-      if (output < 0 || !(ragged || plan_.staged[output])) continue;
-      const View& out = plan_.outputs[static_cast<std::size_t>(output)];
-      const T* block = at_[program.sources.size() + i];
+    for (const ChainProgram::Output& output : plan_.program.outputs) {
+      if (!(ragged || plan_.staged[output.output])) continue;
+      const View& out = plan_.outputs[static_cast<std::size_t>(output.output)];
+      const T* block = values_[plan_.sources_count + output.step].data;
       if (out.dtype == DType::boolean)
         write_bools(block, out.as<std::uint8_t>() + begin, count);
       else
@@ -298,10 +292,8 @@ class ChainTile {
 
   const ChainPlan<T>& plan_;
   std::int64_t stride_;  // between blocks
-  T* next_block_;
-  const T* at_[kValues];  // where a value of this tile begins
-  std::int64_t step_[kValues];
-  HWY_ALIGN T scratch_[kBlocks * (kChainBlock<T> + kLanes)];
+  TileValue<T> values_[kValues];
+  HWY_ALIGN T scratch_[kBlocks * (kChainBlock<T> + kGap)];
 };
 
 }  // namespace milgrad::cpu::HWY_NAMESPACE
