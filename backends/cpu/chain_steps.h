@@ -145,15 +145,20 @@ HWY_INLINE F functor(const ChainProgram::Step& step) {
     return {};
 }
 
+// Short loops are unrolled: their counters would cost as much as their work.
 template <class F, class T>
 HWY_NOINLINE void unary(T* out, const TileValue<T>* values, std::int64_t count,
                         const ChainProgram::Step& step) {
   constexpr std::int64_t kLanes = HWY_LANES(T);
   const hn::ScalableTag<T> d;
   const F f = functor<F>(step);
-  auto [a, a_step] = values[step.operands[0]];
-  for (std::int64_t i = 0; i < count; i += kLanes, a += a_step)
-    hn::StoreU(f(hn::LoadU(d, a)), d, out + i);
+  const auto [a, a_step] = values[step.operands[0]];
+  if (a_step == 0) {
+    const auto y = f(hn::LoadU(d, a));
+    for (std::int64_t i = 0; i < count; i += kLanes) hn::StoreU(y, d, out + i);
+    return;
+  }
+  for (std::int64_t i = 0; i < count; i += kLanes) hn::StoreU(f(hn::LoadU(d, a + i)), d, out + i);
 }
 
 template <class F, class T>
@@ -161,11 +166,24 @@ HWY_NOINLINE void binary(T* out, const TileValue<T>* values, std::int64_t count,
                          const ChainProgram::Step& step) {
   constexpr std::int64_t kLanes = HWY_LANES(T);
   const hn::ScalableTag<T> d;
-  const F f = functor<F>(step);
-  auto [a, a_step] = values[step.operands[0]];
-  auto [b, b_step] = values[step.operands[1]];
-  for (std::int64_t i = 0; i < count; i += kLanes, a += a_step, b += b_step)
-    hn::StoreU(f(hn::LoadU(d, a), hn::LoadU(d, b)), d, out + i);
+  const F f;
+  const auto [a, a_step] = values[step.operands[0]];
+  const auto [b, b_step] = values[step.operands[1]];
+  if (a_step != 0 && b_step != 0) {
+#pragma GCC unroll 4
+    for (std::int64_t i = 0; i < count; i += kLanes)
+      hn::StoreU(f(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, out + i);
+  } else if (a_step != 0) {
+    const auto right = hn::LoadU(d, b);
+#pragma GCC unroll 4
+    for (std::int64_t i = 0; i < count; i += kLanes)
+      hn::StoreU(f(hn::LoadU(d, a + i), right), d, out + i);
+  } else {
+    const auto left = hn::LoadU(d, a);
+    const T* right = b;
+    for (std::int64_t i = 0; i < count; i += kLanes, right += b_step)
+      hn::StoreU(f(left, hn::LoadU(d, right)), d, out + i);
+  }
 }
 
 template <class F, class T>
