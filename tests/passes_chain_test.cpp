@@ -86,6 +86,20 @@ TEST_CASE("chains: a value that is read elsewhere becomes a result") {
   CHECK(chain_at(graph, 0).parts().results.size() == 2);
 }
 
+TEST_CASE("chains: what only the backward pass reads is computed there") {
+  const Graph graph = check_same(
+      [](const Tensors& x) {
+        const Tensor leaf = requires_grad(x[0]);
+        const Tensor y = tanh(leaf);
+        const Tensor z = matmul(y, x[1]);
+        return Tensors{grad(sum(square(z)), leaf)};
+      },
+      {noisy({3, 4}, 1), noisy({4, 5}, 2)});
+  CAPTURE(graph.to_string());
+  CHECK(names(graph) == Names{"tanh", "matmul", "chain", "matmul", "chain"});
+  CHECK(graph.operations.back().inputs.size() == 3);
+}
+
 TEST_CASE("chains: a path that leaves and comes back is not closed to a circle") {
   const Graph graph = check_same(
       [](const Tensors& x) {
