@@ -54,9 +54,12 @@ struct Print {
   std::string operator()(const SgdAttrs& a) const {
     return fmt::format("momentum={}, nesterov={}", a.momentum, yes_no(a.nesterov));
   }
-  std::string operator()(const AdamAttrs& a) const {
-    return fmt::format("beta_1={}, beta_2={}, epsilon={}{}", a.beta_1, a.beta_2, a.epsilon,
+  std::string operator()(const AdamStepSizeAttrs& a) const {
+    return fmt::format("beta_1={}, beta_2={}{}", a.beta_1, a.beta_2,
                        a.float32_step_size ? ", float32_step_size=true" : "");
+  }
+  std::string operator()(const AdamAttrs& a) const {
+    return fmt::format("beta_1={}, beta_2={}, epsilon={}", a.beta_1, a.beta_2, a.epsilon);
   }
   std::string operator()(const CustomAttrs&) const { return "custom"; }
   std::string operator()(const ChainAttrs& a) const { return a.chain->to_string(); }

@@ -120,13 +120,20 @@ struct SgdAttrs {
   bool operator==(const SgdAttrs&) const = default;
 };
 
-/// Adam (Keras): decay rates, epsilon outside of the square root. The step size is computed in
-/// double, or with float32_step_size by the float32 operations that Keras uses for it.
+/// The size of Adam's steps (Keras), computed in double, or with float32_step_size by the float32
+/// operations that Keras uses for it.
+struct AdamStepSizeAttrs {
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  bool float32_step_size = false;
+  bool operator==(const AdamStepSizeAttrs&) const = default;
+};
+
+/// Adam (Keras): decay rates, epsilon outside of the square root.
 struct AdamAttrs {
   double beta_1 = 0.9;
   double beta_2 = 0.999;
   double epsilon = 1e-7;
-  bool float32_step_size = false;
   bool operator==(const AdamAttrs&) const = default;
 };
 
@@ -142,9 +149,10 @@ struct ChainAttrs {
   bool operator==(const ChainAttrs& other) const;
 };
 
-using Attrs = std::variant<NoAttrs, AxisAttrs, ReduceAttrs, ScanAttrs, AxesAttrs, MatmulAttrs,
-                           ShapeAttrs, CreateAttrs, RandomAttrs, DTypeAttrs, SliceAttrs, PadAttrs,
-                           OneHotAttrs, NumberAttrs, SgdAttrs, AdamAttrs, CustomAttrs, ChainAttrs>;
+using Attrs =
+    std::variant<NoAttrs, AxisAttrs, ReduceAttrs, ScanAttrs, AxesAttrs, MatmulAttrs, ShapeAttrs,
+                 CreateAttrs, RandomAttrs, DTypeAttrs, SliceAttrs, PadAttrs, OneHotAttrs,
+                 NumberAttrs, SgdAttrs, AdamStepSizeAttrs, AdamAttrs, CustomAttrs, ChainAttrs>;
 
 /// "axis=1", "transpose_a=true": the attributes as a graph prints them; "" for none.
 std::string to_string(const Attrs& attrs);

@@ -22,6 +22,10 @@ struct View {
   T* as() const {
     return static_cast<T*>(data);
   }
+  /// The first element, such as a scalar's only one.
+  double number() const {
+    return visit_dtype(dtype, [&]<class T>() { return static_cast<double>(*as<T>()); });
+  }
 };
 
 /// Kernels are pure: they never allocate tensors, synchronise or read back, so that a plan or a

@@ -298,12 +298,16 @@ void sgd_update(const Variable& variable, const Tensor& gradient, const Tensor& 
 /// look-ahead x += momentum * velocity - learning_rate * gradient.
 void sgd_update(const Variable& variable, const Tensor& gradient, const Tensor& learning_rate,
                 const Variable& velocity, SgdAttrs attrs);
-/// Adam (Kingma and Ba, 2015) in Keras's form, at step t = steps + 1, where `steps` (an integer of
-/// shape ()) is the number of steps done before; the caller counts them:
-///   alpha = learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t)
-///   m += (g - m)(1 - beta_1);  v += (g^2 - v)(1 - beta_2);  x -= m alpha / (sqrt(v) + epsilon)
+/// The size of step t = steps + 1 of Adam, float64 of shape (), where `steps` (an integer of shape
+/// ()) is the number of steps done before; the caller counts them:
+///   learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t)
+Tensor adam_step_size(const Tensor& learning_rate, const Tensor& steps,
+                      AdamStepSizeAttrs attrs = {});
+/// One step of Adam (Kingma and Ba, 2015) in Keras's form; step_size is that of adam_step_size()
+/// with the same betas:
+///   m += (g - m)(1 - beta_1);  v += (g^2 - v)(1 - beta_2);  x -= m step_size / (sqrt(v) + epsilon)
 void adam_update(const Variable& variable, const Variable& first_moment,
-                 const Variable& second_moment, const Tensor& gradient, const Tensor& learning_rate,
-                 const Tensor& steps, AdamAttrs attrs = {});
+                 const Variable& second_moment, const Tensor& gradient, const Tensor& step_size,
+                 AdamAttrs attrs = {});
 
 }  // namespace milgrad

@@ -37,7 +37,7 @@ TEST_CASE("optim: three steps of Adam") {
                    v = filled({0, 0, 0}, dtype);
     const Variable rate(scalar(0.1, dtype)), steps(scalar(0, DType::int32));
     for (const Doubles& g : kGradients) {
-      adam_update(x, m, v, cast(tensor(g, {3}), dtype), rate, steps);
+      adam_update(x, m, v, cast(tensor(g, {3}), dtype), adam_step_size(rate, steps));
       assign(steps, add(steps, scalar(1, DType::int32)));
     }
     check_near(x, {0.9990473899870548, -2.0147924332476417, 0.3914120703983267}, tolerance);
@@ -51,8 +51,9 @@ TEST_CASE("optim: the float32 step size is that of Keras's float32 operations") 
   // NumPy float32 operations give alpha, which at step 1 is 3 in 10^6 below the exact one.
   const auto moved = [](std::int32_t steps, bool float32_step_size) {
     const Variable x(zeros({1})), m(ones({1})), v(ones({1}));
-    adam_update(x, m, v, ones({1}), scalar(0.001), tensor(std::vector<std::int32_t>{steps}, {}),
-                {.epsilon = 0, .float32_step_size = float32_step_size});
+    const Tensor size = adam_step_size(scalar(0.001), tensor(std::vector<std::int32_t>{steps}, {}),
+                                       {.float32_step_size = float32_step_size});
+    adam_update(x, m, v, ones({1}), size, {.epsilon = 0});
     return -x.value().item<float>();
   };
   CHECK(moved(0, true) == 0.00031622566f);
@@ -85,14 +86,15 @@ TEST_CASE("optim: SGD plain, with momentum and with Nesterov's look-ahead") {
 
 TEST_CASE("optim: a NaN gradient reaches the weights") {
   const Variable x(ones({20})), m(zeros({20})), v(zeros({20}));
-  adam_update(x, m, v, full({20}, std::nan("")), scalar(0.1), scalar(0, DType::int64));
+  adam_update(x, m, v, full({20}, std::nan("")),
+              adam_step_size(scalar(0.1), scalar(0, DType::int64)));
   for (float value : x.value().data<float>()) CHECK(std::isnan(value));
 }
 
 TEST_CASE("optim: updates raise the version of every variable they write") {
   const Variable x(ones({2})), m(zeros({2})), v(zeros({2}));
   const auto before = x.value().storage()->version();
-  adam_update(x, m, v, ones({2}), scalar(0.1), scalar(0, DType::int64));
+  adam_update(x, m, v, ones({2}), adam_step_size(scalar(0.1), scalar(0, DType::int64)));
   CHECK(x.value().storage()->version() == before + 1);
   CHECK(m.value().storage()->version() == 1);
   CHECK(v.value().storage()->version() == 1);
@@ -105,7 +107,7 @@ TEST_CASE("optim: the same bits for 1 and 2 threads, in updates and in random nu
     const Tensor key = RandomGenerator(3).next_key();
     const Tensor g = random_normal(key, {200'003});
     const Variable x(dropout(g, key, 0.5)), m(random_uniform(key, {200'003})), v(square(g));
-    adam_update(x, m, v, g, scalar(0.01), scalar(5, DType::int32));
+    adam_update(x, m, v, g, adam_step_size(scalar(0.01), scalar(5, DType::int32)));
     sgd_update(x, g, scalar(0.1), m, {.momentum = 0.9, .nesterov = true});
     return x.value().to_vector<float>();
   };

@@ -4,6 +4,7 @@
 #include "tensor/error.h"
 
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -117,4 +118,49 @@ TEST_CASE("thread pool: a count below 1 is refused") {
   CHECK_THROWS_WITH_AS(set_num_threads(0), "[set_num_threads] got 0; expected at least 1",
                        ValueError);
   CHECK(num_threads() == before);
+}
+
+TEST_CASE("thread pool: owned parts run once each, and keep to their threads") {
+  for (int threads : {1, 2, 3, 5}) {
+    const Threads scope(threads);
+    const cpu::KeepWorkersAwake awake;
+    std::vector<std::atomic<int>> runs(4);
+    std::vector<std::thread::id> ids(4);
+    for (int round = 0; round < 2000; ++round)
+      cpu::parallel_owned(4, [runs = runs.data(), ids = ids.data()](std::int64_t part) {
+        ++runs[part];
+        ids[part] = std::this_thread::get_id();
+      });
+    for (const auto& count : runs) CHECK(count == 2000);
+    CHECK(ids[0] == std::this_thread::get_id());
+    if (threads == 1) CHECK(ids[3] == ids[0]);
+  }
+}
+
+TEST_CASE("thread pool: owned parts, shared tiles and nested calls take turns") {
+  const Threads scope(3);
+  std::atomic<int> runs = 0;
+  for (int round = 0; round < 300; ++round) {
+    cpu::parallel_owned(3, [&runs](std::int64_t) {
+      cpu::parallel_owned(2, [&runs](std::int64_t) { ++runs; });
+      cpu::parallel_for(2, [&runs](std::int64_t) { ++runs; });
+    });
+    cpu::parallel_for(5, [&runs](std::int64_t) { ++runs; });
+    // Long enough for the workers to fall asleep now and then.
+    if (round % 100 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  CHECK(runs == 300 * (3 * 4 + 5));
+}
+
+TEST_CASE("thread pool: an exception of an owned part comes out") {
+  const Threads scope(2);
+  for (std::int64_t bad : {0, 3})
+    CHECK_THROWS_WITH_AS(cpu::parallel_owned(4,
+                                             [bad](std::int64_t part) {
+                                               if (part == bad) throw std::runtime_error("part");
+                                             }),
+                         "part", std::runtime_error);
+  std::atomic<int> runs = 0;
+  cpu::parallel_owned(4, [&runs](std::int64_t) { ++runs; });
+  CHECK(runs == 4);
 }

@@ -19,20 +19,6 @@ HWY_BEFORE_NAMESPACE();
 namespace milgrad::cpu::HWY_NAMESPACE {
 namespace {
 
-double number(const View& view) {
-  return visit_dtype(view.dtype, [&]<class T>() { return static_cast<double>(*view.as<T>()); });
-}
-
-/// lr sqrt(1 - b2^t) / (1 - b1^t) in the precision of T.
-template <class T>
-T adam_step_size(const Call& call) {
-  const auto& adam = call.get<AdamAttrs>();
-  const T t = static_cast<T>(number(call.in(5))) + 1;
-  const T power_1 = std::pow(static_cast<T>(adam.beta_1), t);
-  const T power_2 = std::pow(static_cast<T>(adam.beta_2), t);
-  return static_cast<T>(number(call.in(4))) * std::sqrt(1 - power_2) / (1 - power_1);
-}
-
 template <class T>
 struct AdamNumbers {
   T alpha, rest_1, rest_2, epsilon;
@@ -84,7 +70,7 @@ constexpr std::int64_t kWeight = 2;
 void sgd_update(const Call& call) {
   const SgdAttrs sgd = call.get<SgdAttrs>();
   visit_floating(call.in(0).dtype, [&]<class T>() {
-    const T rate = static_cast<T>(number(call.in(2))), momentum = static_cast<T>(sgd.momentum);
+    const T rate = static_cast<T>(call.in(2).number()), momentum = static_cast<T>(sgd.momentum);
     T *x = call.in(0).as<T>(), *velocity = call.inputs.size() == 4 ? call.in(3).as<T>() : nullptr;
     const T* g = call.in(1).as<T>();
     parallel_ranges(call.in(0).numel, kWeight, [&](std::int64_t first, std::int64_t last) {
@@ -101,8 +87,7 @@ void sgd_update(const Call& call) {
 
 void adam_update(const Call& call) {
   const auto& adam = call.get<AdamAttrs>();
-  const double alpha =
-      adam.float32_step_size ? adam_step_size<float>(call) : adam_step_size<double>(call);
+  const double alpha = call.in(4).number();
   visit_floating(call.in(0).dtype, [&]<class T>() {
     const AdamNumbers<T> numbers{static_cast<T>(alpha), static_cast<T>(1 - adam.beta_1),
                                  static_cast<T>(1 - adam.beta_2), static_cast<T>(adam.epsilon)};
@@ -119,9 +104,28 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace milgrad::cpu {
+namespace {
+
+/// lr sqrt(1 - b2^t) / (1 - b1^t) in the precision of T.
+template <class T>
+double step_size_in(const AdamStepSizeAttrs& adam, double learning_rate, double steps) {
+  const T t = static_cast<T>(steps) + 1;
+  const T power_1 = std::pow(static_cast<T>(adam.beta_1), t);
+  const T power_2 = std::pow(static_cast<T>(adam.beta_2), t);
+  return static_cast<T>(learning_rate) * std::sqrt(1 - power_2) / (1 - power_1);
+}
+
+}  // namespace
 
 HWY_EXPORT(sgd_update);
 HWY_EXPORT(adam_update);
+
+void adam_step_size(const Call& call) {
+  const auto& adam = call.get<AdamStepSizeAttrs>();
+  const double rate = call.in(0).number(), steps = call.in(1).number();
+  *call.out().as<double>() = adam.float32_step_size ? step_size_in<float>(adam, rate, steps)
+                                                    : step_size_in<double>(adam, rate, steps);
+}
 
 void sgd_update(const Call& call) { MILGRAD_DISPATCH(sgd_update)(call); }
 void adam_update(const Call& call) { MILGRAD_DISPATCH(adam_update)(call); }

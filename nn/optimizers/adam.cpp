@@ -1,4 +1,4 @@
-// Adam by the operation adam_update.
+// Adam by the operations adam_step_size and adam_update.
 #include "nn/optimizers/adam.h"
 
 #include "tensor/ops.h"
@@ -29,13 +29,17 @@ std::vector<Variable> AdamOptimizer::make_slots(const Variable& variable) const 
   return {zeros_like(variable, "momentum"), zeros_like(variable, "velocity")};
 }
 
+Tensor AdamOptimizer::step_size() const {
+  return adam_step_size(learning_rate(), iterations(),
+                        {.beta_1 = options_.beta_1,
+                         .beta_2 = options_.beta_2,
+                         .float32_step_size = options_.exact_keras_scalars});
+}
+
 void AdamOptimizer::update(const Variable& variable, const Tensor& gradient,
-                           const std::vector<Variable>& slots) const {
-  adam_update(variable, slots[0], slots[1], gradient, learning_rate(), iterations(),
-              {.beta_1 = options_.beta_1,
-               .beta_2 = options_.beta_2,
-               .epsilon = options_.epsilon,
-               .float32_step_size = options_.exact_keras_scalars});
+                           const Tensor& step_size, const std::vector<Variable>& slots) const {
+  adam_update(variable, slots[0], slots[1], gradient, step_size,
+              {.beta_1 = options_.beta_1, .beta_2 = options_.beta_2, .epsilon = options_.epsilon});
 }
 
 std::shared_ptr<AdamOptimizer> Adam(const AdamOptions& options) {

@@ -24,7 +24,8 @@ class AdamOptimizer final : public Optimizer {
 
  protected:
   std::vector<Variable> make_slots(const Variable& variable) const override;
-  void update(const Variable& variable, const Tensor& gradient,
+  Tensor step_size() const override;
+  void update(const Variable& variable, const Tensor& gradient, const Tensor& step_size,
               const std::vector<Variable>& slots) const override;
 
  private:

@@ -60,7 +60,9 @@ void Optimizer::apply(const Tensors& gradients) {
     throw ValueError(fmt::format("[{}] got {} gradients for {} variables", name_, gradients.size(),
                                  trained_.size()));
   const NoGrad no_grad;
-  for (std::size_t i = 0; i < trained_.size(); ++i) update(trained_[i], gradients[i], slots_[i]);
+  const Tensor size = step_size();
+  for (std::size_t i = 0; i < trained_.size(); ++i)
+    update(trained_[i], gradients[i], size, slots_[i]);
   iterations_.assign(iterations_.value() + scalar(1, DType::int32));
 }
 

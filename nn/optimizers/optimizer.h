@@ -44,7 +44,10 @@ class Optimizer : public OptimizerState {
 
   /// The slots of one variable, filled with zeros.
   virtual std::vector<Variable> make_slots(const Variable& variable) const = 0;
-  virtual void update(const Variable& variable, const Tensor& gradient,
+  /// What the gradients of one step are scaled by, computed once a step: the learning rate, or what
+  /// the optimizer makes of it.
+  virtual Tensor step_size() const { return learning_rate_; }
+  virtual void update(const Variable& variable, const Tensor& gradient, const Tensor& step_size,
                       const std::vector<Variable>& slots) const = 0;
   /// A slot of the variable's shape and dtype.
   static Variable zeros_like(const Variable& variable, const std::string& name);

@@ -19,13 +19,13 @@ std::vector<Variable> SgdOptimizer::make_slots(const Variable& variable) const {
   return {zeros_like(variable, "momentum")};
 }
 
-void SgdOptimizer::update(const Variable& variable, const Tensor& gradient,
+void SgdOptimizer::update(const Variable& variable, const Tensor& gradient, const Tensor& step_size,
                           const std::vector<Variable>& slots) const {
   const SgdAttrs attrs{.momentum = options_.momentum, .nesterov = options_.nesterov};
   if (slots.empty())
-    sgd_update(variable, gradient, learning_rate());
+    sgd_update(variable, gradient, step_size);
   else
-    sgd_update(variable, gradient, learning_rate(), slots[0], attrs);
+    sgd_update(variable, gradient, step_size, slots[0], attrs);
 }
 
 std::shared_ptr<SgdOptimizer> SGD(const SgdOptions& options) {

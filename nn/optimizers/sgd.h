@@ -20,7 +20,7 @@ class SgdOptimizer final : public Optimizer {
 
  protected:
   std::vector<Variable> make_slots(const Variable& variable) const override;
-  void update(const Variable& variable, const Tensor& gradient,
+  void update(const Variable& variable, const Tensor& gradient, const Tensor& step_size,
               const std::vector<Variable>& slots) const override;
 
  private:

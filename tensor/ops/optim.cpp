@@ -49,14 +49,20 @@ std::vector<Spec> infer_sgd_update(const InferArgs& args) {
 }
 
 std::vector<Spec> infer_adam_update(const InferArgs& args) {
-  expect_inputs(args, 6);
+  expect_inputs(args, 5);
   expect_dtype(args, 0, kFloating);
   expect_like_variable(args, 1, "first moment");
   expect_like_variable(args, 2, "second moment");
   expect_like_variable(args, 3, "gradient");
-  expect_scalar(args, 4, "learning rate", kFloating);
-  expect_scalar(args, 5, "number of steps", kIndex);
+  expect_scalar(args, 4, "step size", kFloating);
   return {};
+}
+
+std::vector<Spec> infer_adam_step_size(const InferArgs& args) {
+  expect_inputs(args, 2);
+  expect_scalar(args, 0, "learning rate", kFloating);
+  expect_scalar(args, 1, "number of steps", kIndex);
+  return {{Shape{}, DType::float64}};
 }
 
 // v = mu v - lr g; x += v, or with Nesterov's look-ahead x += mu v - lr g. Gives x, and v.
@@ -68,28 +74,28 @@ Tensors sgd_reference(std::span<const Tensor> in, const Attrs& attrs) {
   return {nesterov ? x + (velocity * momentum - step) : x + velocity, velocity};
 }
 
-// alpha = lr sqrt(1 - b2^t) / (1 - b1^t) with t = steps + 1; m += (g - m)(1 - b1);
-// v += (g^2 - v)(1 - b2); x -= m alpha / (sqrt(v) + epsilon). Gives x, m and v.
+// m += (g - m)(1 - b1); v += (g^2 - v)(1 - b2); x -= m step_size / (sqrt(v) + epsilon).
+// Gives x, m and v.
 Tensors adam_reference(std::span<const Tensor> in, const Attrs& attrs) {
   const auto& adam = std::get<AdamAttrs>(attrs);
-  const DType dtype = in[0].dtype();
-  const DType scalars = adam.float32_step_size ? DType::float32 : DType::float64;
-  const Tensor t = cast(in[5], scalars) + 1;
-  const Tensor alpha = cast(in[4], scalars) * sqrt(1 - pow(scalar(adam.beta_2, scalars), t)) /
-                       (1 - pow(scalar(adam.beta_1, scalars), t));
   const Tensor m = in[1] + (in[3] - in[1]) * (1 - adam.beta_1);
   const Tensor v = in[2] + (in[3] * in[3] - in[2]) * (1 - adam.beta_2);
-  return {in[0] - m * cast(alpha, dtype) / (sqrt(v) + adam.epsilon), m, v};
+  return {in[0] - m * cast(in[4], in[0].dtype()) / (sqrt(v) + adam.epsilon), m, v};
 }
 
-/// Variable, moments and gradient of a shape, learning rate, number of steps.
+// lr sqrt(1 - b2^t) / (1 - b1^t) with t = steps + 1
+Tensors adam_step_size_reference(std::span<const Tensor> in, const Attrs& attrs) {
+  const auto& adam = std::get<AdamStepSizeAttrs>(attrs);
+  const DType dtype = adam.float32_step_size ? DType::float32 : DType::float64;
+  const Tensor t = cast(in[1], dtype) + 1;
+  const Tensor size = cast(in[0], dtype) * sqrt(1 - pow(scalar(adam.beta_2, dtype), t)) /
+                      (1 - pow(scalar(adam.beta_1, dtype), t));
+  return {cast(size, DType::float64)};
+}
+
+/// Variable, moments and gradient of a shape, step size.
 std::vector<SampleInput> adam_inputs(const Shape& shape) {
-  return {{shape},
-          {shape},
-          {shape, Domain::positive},
-          {shape},
-          {{}, Domain::unit},
-          {.shape = {}, .domain = Domain::integers, .limit = 9}};
+  return {{shape}, {shape}, {shape, Domain::positive}, {shape}, {{}, Domain::unit}};
 }
 
 }  // namespace
@@ -163,6 +169,36 @@ void sgd_update(const Variable& variable, const Tensor& gradient, const Tensor& 
   apply(Op::sgd_update, attrs, {variable.value(), gradient, learning_rate, velocity.value()});
 }
 
+constinit const OpDef op_adam_step_size{
+    .name = "adam_step_size",
+    .doc = "the learning rate of one step of Adam, corrected for its moments' start at 0",
+    .dtypes = kFloating,
+    .infer = infer_adam_step_size,
+    .vjp = not_differentiable(kNoGradient),
+    .saves = kSavesNothing,
+    .samples =
+        [] {
+          const SampleInput rate{{}, Domain::unit},
+              steps{.shape = {}, .domain = Domain::integers, .limit = 9};
+          return std::vector<Sample>{{{rate, steps}, AdamStepSizeAttrs{}},
+                                     {{rate, steps}, AdamStepSizeAttrs{0.8, 0.99}}};
+        },
+    .bad_samples =
+        [] {
+          const Spec rate{{}, DType::float32}, steps{{}, DType::int64};
+          return std::vector<BadSample>{
+              {{{{1}, DType::float32}, steps},
+               AdamStepSizeAttrs{},
+               "a learning rate of shape (1,)"},
+              {{rate, rate}, AdamStepSizeAttrs{}, "input 1 is float32 ()"}};
+        },
+    .cost = streaming_cost<8>,
+    .reference = adam_step_size_reference,
+};
+Tensor adam_step_size(const Tensor& learning_rate, const Tensor& steps, AdamStepSizeAttrs attrs) {
+  return apply_one(Op::adam_step_size, attrs, {learning_rate, steps});
+}
+
 constinit const OpDef op_adam_update{
     .name = "adam_update",
     .doc = "one step of Adam as Keras computes it",
@@ -177,27 +213,26 @@ constinit const OpDef op_adam_update{
         },
     .bad_samples =
         [] {
-          const Spec x{{2, 3}, DType::float32}, rate{{}, DType::float32}, step{{}, DType::int64};
+          const Spec x{{2, 3}, DType::float32}, size{{}, DType::float64};
           return std::vector<BadSample>{
-              {{x, x, x, {{2}, DType::float32}, rate, step},
+              {{x, x, x, {{2}, DType::float32}, size},
                AdamAttrs{},
                "a gradient float32 (2,) for a variable float32 (2, 3)"},
-              {{x, {{3}, DType::float32}, x, x, rate, step},
+              {{x, {{3}, DType::float32}, x, x, size},
                AdamAttrs{},
                "a first moment float32 (3,) for a variable float32 (2, 3)"},
-              {{x, x, x, x, rate, rate}, AdamAttrs{}, "input 5 is float32 ()"}};
+              {{x, x, x, x, {{1}, DType::float64}}, AdamAttrs{}, "a step size of shape (1,)"}};
         },
     .cost = streaming_cost<0>,
     .mutates = input_bit(0) | input_bit(1) | input_bit(2),
     .reference = adam_reference,
 };
 void adam_update(const Variable& variable, const Variable& first_moment,
-                 const Variable& second_moment, const Tensor& gradient, const Tensor& learning_rate,
-                 const Tensor& steps, AdamAttrs attrs) {
+                 const Variable& second_moment, const Tensor& gradient, const Tensor& step_size,
+                 AdamAttrs attrs) {
   const NoGrad untracked;
   apply(Op::adam_update, attrs,
-        {variable.value(), first_moment.value(), second_moment.value(), gradient, learning_rate,
-         steps});
+        {variable.value(), first_moment.value(), second_moment.value(), gradient, step_size});
 }
 
 }  // namespace milgrad
