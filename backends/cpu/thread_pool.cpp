@@ -1,5 +1,7 @@
-// Persistent workers that wait for a job by spinning for a moment and then sleeping. Whoever has
-// done its share takes tiles of the others', so that a busy machine delays nobody.
+// Persistent workers that wait for a job by spinning for a moment and then sleeping. There are two
+// kinds of jobs. Of a shared one, whoever has done its share takes tiles of the others', so that a
+// busy machine delays nobody. The parts of an owned one go to fixed threads, each through a mailbox
+// of its own, with as few messages between cores as there can be.
 #include "backends/cpu/thread_pool.h"
 
 #include "backends/flush_denormals.h"
@@ -24,6 +26,12 @@ namespace {
 // A worker looks for the next job this often before it sleeps: some ten microseconds, what waking
 // it would cost.
 constexpr int kSpins = 300;
+/// With KeepWorkersAwake: a millisecond or more.
+constexpr int kSpinsAwake = 40'000;
+/// So often the caller looks whether an owned part is done before it takes the part over.
+constexpr int kPatience = 100;
+
+std::atomic<int> keepers_awake{0};
 
 thread_local bool inside_parallel_for = false;
 
@@ -57,6 +65,20 @@ struct alignas(64) Share {
   std::int64_t end = 0;
 };
 
+/// An owned job on its way to one worker. Written by the caller before `posted`; read by whoever
+/// moves `claimed` on to the same number: the worker, or the caller if the worker does not run.
+struct alignas(64) Mailbox {
+  std::atomic<std::uint32_t> posted{0};
+  bool flush_denormals = false;
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  void (*run)(const void*, std::int64_t) = nullptr;
+  alignas(16) std::byte body[cpu::detail::kOwnedBodyBytes];
+  alignas(64) std::atomic<std::uint32_t> claimed{0};
+  alignas(64) std::atomic<std::uint32_t> done{0};
+  alignas(64) std::atomic<bool> asleep{false};
+};
+
 class ThreadPool {
  public:
   ThreadPool() : count_(static_cast<int>(std::max(1u, std::thread::hardware_concurrency()))) {}
@@ -88,7 +110,77 @@ class ThreadPool {
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
+  void run_owned(std::int64_t parts, void (*run)(const void*, std::int64_t), const void* body,
+                 std::size_t bytes) {
+    std::unique_lock lock(busy_, std::defer_lock);
+    if (inside_parallel_for || count() == 1 || !lock.try_lock() || count() == 1) {
+      for (std::int64_t part = 0; part < parts; ++part) run(body, part);
+      return;
+    }
+    start();
+    const auto threads = std::min<std::int64_t>(parts, count());
+    for (std::int64_t i = 1; i < threads; ++i) {
+      Mailbox& mailbox = mailboxes_[static_cast<std::size_t>(i)];
+      mailbox.flush_denormals = FlushDenormals::active();
+      mailbox.first = parts * i / threads;
+      mailbox.last = parts * (i + 1) / threads;
+      mailbox.run = run;
+      std::memcpy(mailbox.body, body, bytes);
+      // Sequentially consistent, as `asleep` is: either the worker sees the post or we that it
+      // sleeps.
+      mailbox.posted.store(mailbox.posted.load(std::memory_order_relaxed) + 1);
+      if (mailbox.asleep.load()) {
+        generation_.fetch_add(1);
+        generation_.notify_all();
+      }
+    }
+    run_parts(run, body, 0, parts / threads);
+    for (std::int64_t i = 1; i < threads; ++i) finish(mailboxes_[static_cast<std::size_t>(i)]);
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  }
+
  private:
+  void run_parts(void (*run)(const void*, std::int64_t), const void* body, std::int64_t first,
+                 std::int64_t last) {
+    inside_parallel_for = true;
+    try {
+      for (std::int64_t part = first; part < last; ++part) run(body, part);
+    } catch (...) {
+      const std::lock_guard lock(error_mutex_);
+      if (!error_) error_ = std::current_exception();
+    }
+    inside_parallel_for = false;
+  }
+
+  static bool claim(Mailbox& mailbox, std::uint32_t post) {
+    std::uint32_t before = post - 1;
+    return mailbox.claimed.compare_exchange_strong(before, post, std::memory_order_acq_rel);
+  }
+
+  /// The caller waits for the worker, or does its parts if it has not begun them.
+  void finish(Mailbox& mailbox) {
+    const std::uint32_t post = mailbox.posted.load(std::memory_order_relaxed);
+    for (int i = 0; mailbox.done.load(std::memory_order_acquire) != post; ++i) {
+      if (i < kPatience && !mailbox.asleep.load(std::memory_order_relaxed)) {
+        pause_briefly();
+      } else if (claim(mailbox, post)) {
+        run_parts(mailbox.run, mailbox.body, mailbox.first, mailbox.last);
+        mailbox.done.store(post, std::memory_order_relaxed);
+      } else if (i < kSpinsAwake) {
+        pause_briefly();
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
+
+  void work_on_mailbox(Mailbox& mailbox, std::uint32_t post) {
+    if (!claim(mailbox, post)) return;
+    const FlushDenormals mode(mailbox.flush_denormals);
+    run_parts(mailbox.run, mailbox.body, mailbox.first, mailbox.last);
+    mailbox.done.store(post, std::memory_order_release);
+  }
+
   void share_out(const Job& job) {
     job_ = job;
     const auto threads = static_cast<std::int64_t>(shares_.size());
@@ -120,14 +212,23 @@ class ThreadPool {
   void start() {
     if (!workers_.empty()) return;
     shares_ = std::vector<Share>(static_cast<std::size_t>(count()));
+    mailboxes_ = std::vector<Mailbox>(static_cast<std::size_t>(count()));
     const std::uint32_t seen = generation_.load();
     for (std::size_t i = 1; i < shares_.size(); ++i)
       workers_.emplace_back([this, i, seen] { work(i, seen); });
   }
 
   void work(std::size_t index, std::uint32_t seen) {
+    Mailbox& mailbox = mailboxes_[index];
+    std::uint32_t post = 0;
     for (;;) {
-      wait_for_change(generation_, seen);
+      wait_for_job(mailbox, post, seen);
+      if (const std::uint32_t posted = mailbox.posted.load(std::memory_order_acquire);
+          posted != post) {
+        post = posted;
+        work_on_mailbox(mailbox, post);
+        continue;
+      }
       seen = generation_.load();
       if (stopping_) return;
       // The order of these two steps, and of run()'s closing and counting, keeps a worker from
@@ -136,6 +237,20 @@ class ThreadPool {
       if (open_) work_on_job(index);
       if (inside_.fetch_sub(1) == 1) inside_.notify_one();
     }
+  }
+
+  /// Until there is another post than `post` or another generation than `seen`.
+  void wait_for_job(Mailbox& mailbox, std::uint32_t post, std::uint32_t seen) {
+    for (int i = 0;; ++i) {
+      if (mailbox.posted.load(std::memory_order_acquire) != post) return;
+      if (generation_.load(std::memory_order_acquire) != seen) return;
+      if (i >= kSpins && (i >= kSpinsAwake || keepers_awake.load(std::memory_order_relaxed) == 0))
+        break;
+      pause_briefly();
+    }
+    mailbox.asleep.store(true);
+    if (mailbox.posted.load() == post) generation_.wait(seen);
+    mailbox.asleep.store(false);
   }
 
   void stop() {
@@ -151,8 +266,9 @@ class ThreadPool {
   std::atomic<int> count_;
   std::vector<std::thread> workers_;
   std::atomic<bool> stopping_{false};
-  Job job_;                // published by open_, as the shares are
+  Job job_;  // published by open_, as the shares are
   std::vector<Share> shares_;
+  std::vector<Mailbox> mailboxes_;  // the first, the caller's, is not used
   std::mutex error_mutex_;
   std::exception_ptr error_;  // of the tile that failed first
   alignas(64) std::atomic<std::uint32_t> generation_{0};
@@ -179,5 +295,13 @@ void cpu::detail::parallel_for(std::int64_t tiles, void (*run)(const void*, std:
                                const void* body) {
   if (tiles > 0) pool().run({tiles, run, body});
 }
+
+void cpu::detail::parallel_owned(std::int64_t parts, void (*run)(const void*, std::int64_t),
+                                 const void* body, std::size_t bytes) {
+  pool().run_owned(parts, run, body, bytes);
+}
+
+cpu::KeepWorkersAwake::KeepWorkersAwake() { keepers_awake.fetch_add(1); }
+cpu::KeepWorkersAwake::~KeepWorkersAwake() { keepers_awake.fetch_sub(1); }
 
 }  // namespace milgrad

@@ -1,7 +1,10 @@
 // The threads that CPU kernels share, and how a kernel spreads its tiles over them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 namespace milgrad {
 
@@ -18,9 +21,24 @@ namespace cpu {
 inline constexpr std::int64_t kTileElements = 16384;
 inline constexpr std::int64_t kParallelTiles = 4;
 
+/// While one exists, the threads wait for work by spinning (a millisecond at most, then they sleep
+/// as always), so that a program of many short kernels need not wake them for each.
+class KeepWorkersAwake {
+ public:
+  KeepWorkersAwake();
+  ~KeepWorkersAwake();
+  KeepWorkersAwake(const KeepWorkersAwake&) = delete;
+  KeepWorkersAwake& operator=(const KeepWorkersAwake&) = delete;
+};
+
 namespace detail {
 void parallel_for(std::int64_t tiles, void (*run)(const void*, std::int64_t), const void* body);
-}
+
+/// What parallel_owned() hands to another thread, copied so that one cache line tells all.
+inline constexpr std::size_t kOwnedBodyBytes = 256;
+void parallel_owned(std::int64_t parts, void (*run)(const void*, std::int64_t), const void* body,
+                    std::size_t bytes);
+}  // namespace detail
 
 /// Calls f(tile) for tile = 0..tiles-1 and returns when all are done: each thread begins with a
 /// contiguous range and then helps the others. An exception of a tile comes out (of the first that
@@ -31,6 +49,20 @@ void parallel_for(std::int64_t tiles, const F& f) {
   if (tiles == 1) return f(std::int64_t{0});
   detail::parallel_for(
       tiles, [](const void* body, std::int64_t tile) { (*static_cast<const F*>(body))(tile); }, &f);
+}
+
+/// Calls f(part) for part = 0..parts-1 and returns when all are done. Part i is always the same
+/// thread's, which so keeps the memory that belongs to it in its own cache; only where that thread
+/// is asleep or kept from running does the caller do it. Made for work of a few microseconds:
+/// starting and ending cost about one message between cores each. f is copied and should hold
+/// values rather than references, since every line that another core has to fetch costs as much
+/// again.
+template <class F>
+void parallel_owned(std::int64_t parts, const F& f) {
+  static_assert(std::is_trivially_copyable_v<F> && sizeof(F) <= detail::kOwnedBodyBytes);
+  detail::parallel_owned(
+      parts, [](const void* body, std::int64_t part) { (*static_cast<const F*>(body))(part); }, &f,
+      sizeof(F));
 }
 
 /// Calls f(first, last) for ranges that make up 0..count-1; `weight` is the number of elements
