@@ -45,6 +45,7 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::AddCustomContext("openblas_core", openblas_get_corename());
   benchmark::AddCustomContext("openblas_config", openblas_get_config());
+  milgrad::bench::register_dense();
   milgrad::bench::register_ops();
   milgrad::bench::register_small();
   milgrad::bench::register_steps();

@@ -5,5 +5,7 @@ namespace milgrad::bench {
 
 /// op/NAME for every row of the registry.
 void register_ops();
+/// dense/KxN/rows:M/threads:T and dense_update/..
+void register_dense();
 
 }  // namespace milgrad::bench

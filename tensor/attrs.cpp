@@ -26,6 +26,16 @@ struct Print {
     return fmt::format("transpose_a={}, transpose_b={}", yes_no(a.transpose_a),
                        yes_no(a.transpose_b));
   }
+  std::string operator()(const DenseAttrs& a) const {
+    return fmt::format("activation={}", name_of(a.activation));
+  }
+  std::string operator()(const MultiDenseAttrs& a) const {
+    std::string text = "members=(";
+    for (const DenseMember& member : a.members)
+      text += fmt::format("{}{}{}", &member == a.members.data() ? "" : ", ",
+                          name_of(member.activation), member.bias ? " with bias" : "");
+    return text + ")";
+  }
   std::string operator()(const ShapeAttrs& a) const {
     return fmt::format("shape={}", a.shape.to_string());
   }
@@ -61,11 +71,26 @@ struct Print {
   std::string operator()(const AdamAttrs& a) const {
     return fmt::format("beta_1={}, beta_2={}, epsilon={}", a.beta_1, a.beta_2, a.epsilon);
   }
+  std::string operator()(const DenseUpdate& a) const {
+    return fmt::format("decay={}, bias={}, input_gradient={}, sum_of_squares={}", a.decay,
+                       yes_no(a.bias), yes_no(a.input_gradient), yes_no(a.sum_of_squares));
+  }
+  std::string operator()(const SgdDenseAttrs& a) const {
+    return (*this)(a.sgd) + ", " + (*this)(a.update);
+  }
+  std::string operator()(const AdamDenseAttrs& a) const {
+    return (*this)(a.adam) + ", " + (*this)(a.update);
+  }
   std::string operator()(const CustomAttrs&) const { return "custom"; }
   std::string operator()(const ChainAttrs& a) const { return a.chain->to_string(); }
 };
 
 }  // namespace
+
+const char* name_of(Activation activation) {
+  constexpr const char* kNames[] = {"none", "relu", "tanh", "sigmoid"};
+  return kNames[static_cast<int>(activation)];
+}
 
 std::string to_string(const Attrs& attrs) { return std::visit(Print{}, attrs); }
 

@@ -8,6 +8,7 @@
 #include <limits>
 #include <memory>
 #include <variant>
+#include <vector>
 
 namespace milgrad {
 
@@ -52,6 +53,25 @@ struct MatmulAttrs {
   bool transpose_a = false;
   bool transpose_b = false;
   bool operator==(const MatmulAttrs&) const = default;
+};
+
+enum class Activation { none, relu, tanh, sigmoid };
+
+/// What a dense layer applies to x w + b.
+struct DenseAttrs {
+  Activation activation = Activation::none;
+  bool operator==(const DenseAttrs&) const = default;
+};
+
+/// One of several dense layers on the same input.
+struct DenseMember {
+  Activation activation = Activation::none;
+  bool bias = false;
+  bool operator==(const DenseMember&) const = default;
+};
+struct MultiDenseAttrs {
+  std::vector<DenseMember> members;
+  bool operator==(const MultiDenseAttrs&) const = default;
 };
 
 /// A shape given by the user; for reshape one entry may be -1: "whatever is left".
@@ -137,6 +157,27 @@ struct AdamAttrs {
   bool operator==(const AdamAttrs&) const = default;
 };
 
+/// What an update of a dense layer's weights does besides: `decay` times the kernel is added to the
+/// kernel's gradient; `bias`: a bias and its slots follow the kernel's and are updated too;
+/// `input_gradient`, `sum_of_squares`: the outputs asked for, in this order.
+struct DenseUpdate {
+  double decay = 0;
+  bool bias = false;
+  bool input_gradient = false;
+  bool sum_of_squares = false;
+  bool operator==(const DenseUpdate&) const = default;
+};
+struct SgdDenseAttrs {
+  SgdAttrs sgd;
+  DenseUpdate update;
+  bool operator==(const SgdDenseAttrs&) const = default;
+};
+struct AdamDenseAttrs {
+  AdamAttrs adam;
+  DenseUpdate update;
+  bool operator==(const AdamDenseAttrs&) const = default;
+};
+
 /// An operation defined by a user; equality is identity.
 struct CustomAttrs {
   std::shared_ptr<const CustomOp> op;
@@ -150,9 +191,13 @@ struct ChainAttrs {
 };
 
 using Attrs =
-    std::variant<NoAttrs, AxisAttrs, ReduceAttrs, ScanAttrs, AxesAttrs, MatmulAttrs, ShapeAttrs,
-                 CreateAttrs, RandomAttrs, DTypeAttrs, SliceAttrs, PadAttrs, OneHotAttrs,
-                 NumberAttrs, SgdAttrs, AdamStepSizeAttrs, AdamAttrs, CustomAttrs, ChainAttrs>;
+    std::variant<NoAttrs, AxisAttrs, ReduceAttrs, ScanAttrs, AxesAttrs, MatmulAttrs, DenseAttrs,
+                 MultiDenseAttrs, ShapeAttrs, CreateAttrs, RandomAttrs, DTypeAttrs, SliceAttrs,
+                 PadAttrs, OneHotAttrs, NumberAttrs, SgdAttrs, AdamStepSizeAttrs, AdamAttrs,
+                 SgdDenseAttrs, AdamDenseAttrs, CustomAttrs, ChainAttrs>;
+
+/// "none", "relu", ...
+const char* name_of(Activation activation);
 
 /// "axis=1", "transpose_a=true": the attributes as a graph prints them; "" for none.
 std::string to_string(const Attrs& attrs);

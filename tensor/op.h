@@ -162,7 +162,8 @@ struct OpDef {
   std::size_t (*alias)(const Spec& input, const Attrs&) = nullptr;
   /// The output may overwrite input 0 when nothing else reads it.
   bool in_place = false;
-  /// For a fused operation: the same result by other operations, the oracle of its tests.
+  /// For a fused operation: the same results by other operations, the oracle of its tests; first
+  /// the new values of the inputs that it overwrites, then its outputs.
   Tensors (*reference)(std::span<const Tensor> inputs, const Attrs&) = nullptr;
   /// Bytes of scratch memory that the kernel needs.
   std::size_t (*workspace)(std::span<const Spec> inputs, const Attrs&) = nullptr;

@@ -4,7 +4,9 @@
 #include "tensor/random.h"
 #include "tensor/variable.h"
 
+#include <bit>
 #include <cmath>
+#include <limits>
 
 #include <doctest/doctest.h>
 
@@ -89,6 +91,33 @@ TEST_CASE("optim: a NaN gradient reaches the weights") {
   adam_update(x, m, v, full({20}, std::nan("")),
               adam_step_size(scalar(0.1), scalar(0, DType::int64)));
   for (float value : x.value().data<float>()) CHECK(std::isnan(value));
+}
+
+TEST_CASE("optim: Adam's square root is the exact one, for every significand and special values") {
+  // With betas 1 and epsilon 0 the moments stay, and x becomes -1 / sqrt(v).
+  const auto check = [](const std::vector<float>& squares) {
+    const auto count = static_cast<Dim>(squares.size());
+    const Variable x(zeros({count})), m(ones({count})), v(tensor(squares, {count}));
+    adam_update(x, m, v, zeros({count}), scalar(1.0), {.beta_1 = 1, .beta_2 = 1, .epsilon = 0});
+    const auto found = x.value().data<float>();
+    std::int64_t wrong = 0;
+    for (std::size_t i = 0; i < squares.size(); ++i) {
+      const float expected = 0 - 1 / std::sqrt(squares[i]);
+      wrong += std::bit_cast<std::uint32_t>(found[i]) != std::bit_cast<std::uint32_t>(expected);
+    }
+    CHECK(wrong == 0);
+  };
+  for (std::uint32_t exponent : {127u, 128u}) {
+    std::vector<float> squares(1u << 23);
+    for (std::uint32_t i = 0; i < squares.size(); ++i)
+      squares[i] = std::bit_cast<float>(exponent << 23 | i);
+    check(squares);
+  }
+  using Limits = std::numeric_limits<float>;
+  std::vector<float> special{
+      0, Limits::denorm_min(), Limits::min(), Limits::max(), 3e-39f, 7e-31f, 8e-31f, 9e37f};
+  check(special);
+  for (float value : special) check(std::vector<float>(40, value));
 }
 
 TEST_CASE("optim: updates raise the version of every variable they write") {

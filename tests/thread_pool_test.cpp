@@ -127,7 +127,7 @@ TEST_CASE("thread pool: owned parts run once each, and keep to their threads") {
     std::vector<std::atomic<int>> runs(4);
     std::vector<std::thread::id> ids(4);
     for (int round = 0; round < 2000; ++round)
-      cpu::parallel_owned(4, [runs = runs.data(), ids = ids.data()](std::int64_t part) {
+      cpu::parallel_owned(4, 1, [runs = runs.data(), ids = ids.data()](std::int64_t part) {
         ++runs[part];
         ids[part] = std::this_thread::get_id();
       });
@@ -141,8 +141,8 @@ TEST_CASE("thread pool: owned parts, shared tiles and nested calls take turns") 
   const Threads scope(3);
   std::atomic<int> runs = 0;
   for (int round = 0; round < 300; ++round) {
-    cpu::parallel_owned(3, [&runs](std::int64_t) {
-      cpu::parallel_owned(2, [&runs](std::int64_t) { ++runs; });
+    cpu::parallel_owned(3, 1 << 20, [&runs](std::int64_t) {
+      cpu::parallel_owned(2, 1 << 20, [&runs](std::int64_t) { ++runs; });
       cpu::parallel_for(2, [&runs](std::int64_t) { ++runs; });
     });
     cpu::parallel_for(5, [&runs](std::int64_t) { ++runs; });
@@ -155,12 +155,12 @@ TEST_CASE("thread pool: owned parts, shared tiles and nested calls take turns") 
 TEST_CASE("thread pool: an exception of an owned part comes out") {
   const Threads scope(2);
   for (std::int64_t bad : {0, 3})
-    CHECK_THROWS_WITH_AS(cpu::parallel_owned(4,
+    CHECK_THROWS_WITH_AS(cpu::parallel_owned(4, 1 << 20,
                                              [bad](std::int64_t part) {
                                                if (part == bad) throw std::runtime_error("part");
                                              }),
                          "part", std::runtime_error);
   std::atomic<int> runs = 0;
-  cpu::parallel_owned(4, [&runs](std::int64_t) { ++runs; });
+  cpu::parallel_owned(4, 1, [&runs](std::int64_t) { ++runs; });
   CHECK(runs == 4);
 }

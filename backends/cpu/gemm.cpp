@@ -104,10 +104,11 @@ std::int64_t gemm_scratch(const GemmSizes& s) {
 }
 
 template <class T>
-void gemm(const GemmSizes& s, const T* a, const T* b, T* c, T* scratch) {
+void gemm(const GemmSizes& s, const T* a, const T* b, T* c, T* scratch, GemmEnd end) {
   if (s.m == 0 || s.n == 0) return;
   if (s.k == 0) {
     std::fill_n(c, s.m * s.n, T{0});
+    if (end.run != nullptr) end.run(end.data, {0, 0, s.m, s.n});
     return;
   }
   use_one_thread();
@@ -123,11 +124,31 @@ void gemm(const GemmSizes& s, const T* a, const T* b, T* c, T* scratch) {
                  column, std::min(tiles.columns, s.n - column),
                  first,  std::min(length, s.k - first)};
     multiply_tile(s, t, a, b, target + part * s.m * s.n + row * s.n + column, s.n);
+    if (end.run != nullptr && tiles.parts == 1)
+      end.run(end.data, {t.row, t.column, t.rows, t.columns});
   });
-  if (tiles.parts > 1) add_tree(scratch, tiles.parts, s.m * s.n, c);
+  if (tiles.parts == 1) return;
+  add_tree(scratch, tiles.parts, s.m * s.n, c);
+  if (end.run != nullptr)
+    parallel_ranges(s.m, s.n, [&](std::int64_t first, std::int64_t last) {
+      end.run(end.data, {first, 0, last - first, s.n});
+    });
 }
 
-template void gemm(const GemmSizes&, const float*, const float*, float*, float*);
-template void gemm(const GemmSizes&, const double*, const double*, double*, double*);
+template <class T>
+void gemm_block(const GemmSizes& s, const T* a, std::int64_t a_step, const T* b,
+                std::int64_t b_step, T* c, std::int64_t c_step) {
+  use_one_thread();
+  call_blas(s.transpose_a ? CblasTrans : CblasNoTrans, s.transpose_b ? CblasTrans : CblasNoTrans,
+            checked(s.m), checked(s.n), checked(s.k), a, checked(a_step), b, checked(b_step), c,
+            checked(c_step));
+}
+
+template void gemm(const GemmSizes&, const float*, const float*, float*, float*, GemmEnd);
+template void gemm(const GemmSizes&, const double*, const double*, double*, double*, GemmEnd);
+template void gemm_block(const GemmSizes&, const float*, std::int64_t, const float*, std::int64_t,
+                         float*, std::int64_t);
+template void gemm_block(const GemmSizes&, const double*, std::int64_t, const double*, std::int64_t,
+                         double*, std::int64_t);
 
 }  // namespace milgrad::cpu

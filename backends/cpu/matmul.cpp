@@ -1,5 +1,6 @@
-// Kernels of the matrix products.
+// Kernels of the matrix products and dense layers.
 #include "backends/cpu/broadcast.h"
+#include "backends/cpu/dense.h"
 #include "backends/cpu/gemm.h"
 #include "backends/cpu/thread_pool.h"
 #include "backends/kernel_table.h"
@@ -31,6 +32,32 @@ void multiply(const Call& call, const GemmSizes& sizes, const Shape& batch) {
   parallel_ranges(batch.numel(), weight, multiply_range);
 }
 
+/// out = activation(inputs[0] inputs[1] + bias) over all rows of inputs[0].
+template <class T>
+void multiply_by_weights(const Call& call, const T* bias, Activation activation) {
+  const Shape& weights = call.in(1).shape;
+  if (call.out().numel == 0) return;
+  DenseProducts<T> d{.x = call.in(0).as<T>(),
+                     .m = call.out().numel / weights[1],
+                     .k = weights[0],
+                     .scratch = reinterpret_cast<T*>(call.workspace),
+                     .count = 1,
+                     .products = {}};
+  d.products[0] = {.weights = call.in(1).as<T>(),
+                   .bias = bias,
+                   .y = call.out().as<T>(),
+                   .n = weights[1],
+                   .activation = activation};
+  dense_products(d);
+}
+
+void multiply_by_weights(const Call& call, Activation activation) {
+  visit_floating(call.out().dtype, [&]<class T>() {
+    const T* bias = call.inputs.size() > 2 ? call.in(2).as<T>() : nullptr;
+    multiply_by_weights<T>(call, bias, activation);
+  });
+}
+
 }  // namespace
 
 void matmul(const Call& call) {
@@ -47,6 +74,7 @@ void matmul(const Call& call) {
     sizes.m *= batch.numel();
     batch = {};
     visit_floating(call.out().dtype, [&]<class T>() {
+      if (!tb) return multiply_by_weights<T>(call, nullptr, Activation::none);
       gemm(sizes, call.in(0).as<T>(), call.in(1).as<T>(), call.out().as<T>(),
            reinterpret_cast<T*>(call.workspace));
     });
@@ -55,19 +83,36 @@ void matmul(const Call& call) {
   visit_floating(call.out().dtype, [&]<class T>() { multiply<T>(call, sizes, batch); });
 }
 
-void linear(const Call& call) {
-  const Shape& weight = call.in(1).shape;
-  const std::int64_t n = weight[1];
-  const GemmSizes sizes{.m = n == 0 ? 0 : call.out().numel / n, .n = n, .k = weight[0]};
-  visit_floating(call.out().dtype, [&]<class T>() {
-    T* out = call.out().as<T>();
-    gemm(sizes, call.in(0).as<T>(), call.in(1).as<T>(), out, reinterpret_cast<T*>(call.workspace));
-    if (call.inputs.size() < 3) return;
-    const T* bias = call.in(2).as<T>();
-    parallel_ranges(sizes.m, n, [=](std::int64_t first, std::int64_t last) {
-      for (std::int64_t row = first; row < last; ++row)
-        for (std::int64_t j = 0; j < n; ++j) out[row * n + j] += bias[j];
-    });
+void linear(const Call& call) { multiply_by_weights(call, Activation::none); }
+
+void dense(const Call& call) { multiply_by_weights(call, call.get<DenseAttrs>().activation); }
+
+void multi_dense(const Call& call) {
+  const auto& members = call.get<MultiDenseAttrs>().members;
+  visit_floating(call.in(0).dtype, [&]<class T>() {
+    const View& x = call.in(0);
+    if (x.numel == 0 && call.out().numel == 0) return;
+    DenseProducts<T> d{.x = x.as<T>(),
+                       .m = x.shape.product(0, x.shape.rank() - 1),
+                       .k = x.shape.back(),
+                       .scratch = reinterpret_cast<T*>(call.workspace),
+                       .count = 0,
+                       .products = {}};
+    int input = 1;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      const View& weights = call.in(input++);
+      auto& product = d.products[static_cast<std::size_t>(d.count++)];
+      product = {.weights = weights.as<T>(),
+                 .bias = members[i].bias ? call.in(input++).as<T>() : nullptr,
+                 .y = call.outputs[i].as<T>(),
+                 .n = weights.shape[1],
+                 .activation = members[i].activation};
+      if (d.count < DenseProducts<T>::kMost && i + 1 < members.size()) continue;
+      dense_products(d);
+      for (int j = 0; j < d.count; ++j)
+        d.scratch += dense_scratch(d.m, d.k, d.products[static_cast<std::size_t>(j)].n);
+      d.count = 0;
+    }
   });
 }
 

@@ -1,6 +1,6 @@
-// Kernels that update variables in place: one pass over variable, moments and gradient. The loops
-// are plain; each is compiled once per SIMD target and vectorised by the compiler. Square roots and
-// quotients are exact and nothing is contracted, so all targets give the same bits.
+// Kernels that update variables in place: one pass over variable, moments and gradient, compiled
+// once per SIMD target; plain loops are vectorised by the compiler. Square roots and quotients are
+// exact and nothing is contracted, so all targets give the same bits.
 
 // clang-format off: the order matters
 #undef HWY_TARGET_INCLUDE
@@ -8,7 +8,8 @@
 #include <hwy/foreach_target.h>
 // clang-format on
 
-#include "backends/cpu/simd.h"
+#include "backends/cpu/exact_sqrt.h"
+#include "backends/cpu/simd_memory.h"
 #include "backends/cpu/thread_pool.h"
 #include "backends/kernel_table.h"
 
@@ -27,13 +28,25 @@ struct AdamNumbers {
 template <class T>
 HWY_NOINLINE void adam_range(AdamNumbers<T> n, T* __restrict x, T* __restrict m, T* __restrict v,
                              const T* __restrict g, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    const T moment = m[i] + (g[i] - m[i]) * n.rest_1;
-    const T square = v[i] + (g[i] * g[i] - v[i]) * n.rest_2;
-    m[i] = moment;
-    v[i] = square;
-    x[i] -= moment * n.alpha / (std::sqrt(square) + n.epsilon);
-  }
+  using D = hn::ScalableTag<T>;
+  constexpr std::int64_t kLanes = HWY_LANES(T);
+  const D d;
+  const auto alpha = hn::Set(d, n.alpha), epsilon = hn::Set(d, n.epsilon);
+  const auto rest_1 = hn::Set(d, n.rest_1), rest_2 = hn::Set(d, n.rest_2);
+  const auto step = [&](std::int64_t i, auto lanes) MILGRAD_INLINE_LAMBDA {
+    const auto gradient = lanes.load(d, g + i);
+    const auto first = lanes.load(d, m + i), second = lanes.load(d, v + i);
+    const auto moment = hn::Add(first, hn::Mul(hn::Sub(gradient, first), rest_1));
+    const auto square =
+        hn::Add(second, hn::Mul(hn::Sub(hn::Mul(gradient, gradient), second), rest_2));
+    lanes.store(moment, d, m + i);
+    lanes.store(square, d, v + i);
+    const auto root = hn::Add(exact_sqrt(square), epsilon);
+    lanes.store(hn::Sub(lanes.load(d, x + i), hn::Div(hn::Mul(moment, alpha), root)), d, x + i);
+  };
+  std::int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) step(i, AllLanes{});
+  if (i < count) step(i, FirstLanes<D>(count - i));
 }
 
 template <class T>

@@ -9,7 +9,7 @@
 #endif
 
 #include "backends/cpu/reduce_plan.h"
-#include "backends/cpu/simd.h"
+#include "backends/cpu/simd_memory.h"
 #include "backends/cpu/thread_pool.h"
 
 #include <algorithm>
@@ -17,39 +17,6 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace milgrad::cpu::HWY_NAMESPACE {
-
-// Memory behind the end of a row is not touched: AVX2 and AVX-512 load and store under a mask,
-// others go through a block.
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
-inline constexpr bool kMaskedMemory = true;
-#else
-inline constexpr bool kMaskedMemory = false;
-#endif
-
-/// `count` <= lanes elements, and `fill` in the other lanes.
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE hn::Vec<D> load_first(D d, const T* x, std::int64_t count, T fill) {
-  if constexpr (kMaskedMemory) {
-    const auto mask = hn::FirstN(d, static_cast<std::size_t>(count));
-    return hn::IfThenElse(mask, hn::MaskedLoad(mask, d, x), hn::Set(d, fill));
-  } else {
-    HWY_ALIGN T block[HWY_LANES(T)];
-    hn::Store(hn::Set(d, fill), d, block);
-    for (std::int64_t i = 0; i < count; ++i) block[i] = x[i];
-    return hn::Load(d, block);
-  }
-}
-
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE void store_first(hn::Vec<D> v, D d, T* y, std::int64_t count) {
-  if constexpr (kMaskedMemory) {
-    hn::BlendedStore(v, hn::FirstN(d, static_cast<std::size_t>(count)), d, y);
-  } else {
-    HWY_ALIGN T block[HWY_LANES(T)];
-    hn::Store(v, d, block);
-    for (std::int64_t i = 0; i < count; ++i) y[i] = block[i];
-  }
-}
 
 /// What a reduction keeps in a lane, and how an element joins it, for vectors and for numbers.
 template <class T>

@@ -111,7 +111,7 @@ class ThreadPool {
   }
 
   void run_owned(std::int64_t parts, void (*run)(const void*, std::int64_t), const void* body,
-                 std::size_t bytes) {
+                 std::size_t bytes, bool wake) {
     std::unique_lock lock(busy_, std::defer_lock);
     if (inside_parallel_for || count() == 1 || !lock.try_lock() || count() == 1) {
       for (std::int64_t part = 0; part < parts; ++part) run(body, part);
@@ -129,7 +129,7 @@ class ThreadPool {
       // Sequentially consistent, as `asleep` is: either the worker sees the post or we that it
       // sleeps.
       mailbox.posted.store(mailbox.posted.load(std::memory_order_relaxed) + 1);
-      if (mailbox.asleep.load()) {
+      if (mailbox.asleep.load() && (wake || keepers_awake.load(std::memory_order_relaxed) > 0)) {
         generation_.fetch_add(1);
         generation_.notify_all();
       }
@@ -297,8 +297,8 @@ void cpu::detail::parallel_for(std::int64_t tiles, void (*run)(const void*, std:
 }
 
 void cpu::detail::parallel_owned(std::int64_t parts, void (*run)(const void*, std::int64_t),
-                                 const void* body, std::size_t bytes) {
-  pool().run_owned(parts, run, body, bytes);
+                                 const void* body, std::size_t bytes, bool wake) {
+  pool().run_owned(parts, run, body, bytes, wake);
 }
 
 cpu::KeepWorkersAwake::KeepWorkersAwake() { keepers_awake.fetch_add(1); }

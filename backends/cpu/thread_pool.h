@@ -37,7 +37,9 @@ void parallel_for(std::int64_t tiles, void (*run)(const void*, std::int64_t), co
 /// What parallel_owned() hands to another thread, copied so that one cache line tells all.
 inline constexpr std::size_t kOwnedBodyBytes = 256;
 void parallel_owned(std::int64_t parts, void (*run)(const void*, std::int64_t), const void* body,
-                    std::size_t bytes);
+                    std::size_t bytes, bool wake);
+/// Elements of work that are worth waking a thread.
+inline constexpr std::int64_t kWorthWaking = std::int64_t{1} << 18;
 }  // namespace detail
 
 /// Calls f(tile) for tile = 0..tiles-1 and returns when all are done: each thread begins with a
@@ -53,16 +55,17 @@ void parallel_for(std::int64_t tiles, const F& f) {
 
 /// Calls f(part) for part = 0..parts-1 and returns when all are done. Part i is always the same
 /// thread's, which so keeps the memory that belongs to it in its own cache; only where that thread
-/// is asleep or kept from running does the caller do it. Made for work of a few microseconds:
-/// starting and ending cost about one message between cores each. f is copied and should hold
-/// values rather than references, since every line that another core has to fetch costs as much
-/// again.
+/// sleeps or is kept from running does the caller do it. Made for work of a few microseconds:
+/// starting and ending cost about one message between cores each. `weight` is the number of
+/// elements that all parts touch; little work wakes no sleeping thread unless KeepWorkersAwake says
+/// so. f is copied and should hold values rather than references: every line that another core has
+/// to fetch costs as much as a message.
 template <class F>
-void parallel_owned(std::int64_t parts, const F& f) {
+void parallel_owned(std::int64_t parts, std::int64_t weight, const F& f) {
   static_assert(std::is_trivially_copyable_v<F> && sizeof(F) <= detail::kOwnedBodyBytes);
   detail::parallel_owned(
       parts, [](const void* body, std::int64_t part) { (*static_cast<const F*>(body))(part); }, &f,
-      sizeof(F));
+      sizeof(F), weight >= detail::kWorthWaking);
 }
 
 /// Calls f(first, last) for ranges that make up 0..count-1; `weight` is the number of elements

@@ -218,8 +218,7 @@ constinit const OpDef op_chain{
     .doc = "elementwise operations, and sums of their results, in one pass over small tiles",
     .dtypes = kFloating,
     .infer = infer_chain,
-    .vjp = not_differentiable(
-        "programs are not differentiated; compile the function that calls grad()"),
+    .vjp = not_differentiable(kOnlyInPrograms),
     .saves = kSavesNothing,
     .samples = chain_samples,
     .bad_samples = chain_bad_samples,

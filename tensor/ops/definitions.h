@@ -35,8 +35,29 @@ Cost streaming_cost(std::span<const Spec> inputs, std::span<const Spec> outputs,
   return cost;
 }
 
+/// Throws unless input `i`, called `what`, has the shape and dtype of input `variable`.
+void expect_like_variable(const InferArgs& args, int i, const char* what, int variable = 0);
+/// Throws unless input `i`, called `what`, has one of `dtypes` and shape ().
+void expect_scalar(const InferArgs& args, int i, const char* what, DTypes dtypes);
+/// Throws ValueError unless the momentum lies in 0..1.
+void expect_momentum(const InferArgs& args, const SgdAttrs& attrs);
+/// Throws unless x [.., k], a weight [k, n] and a bias [n] (if `bias` >= 0) fit together.
+void expect_dense(const InferArgs& args, int x, int weight, int bias);
+
 /// Throws ShapeError unless 0 <= axis < rank of input `i`.
 void expect_axis(const InferArgs& args, int i, Dim axis);
+
+/// New values of a variable and its slots, by other operations. SGD: in = variable, gradient,
+/// learning rate and, with momentum, velocity. Adam: variable, moments, gradient, step size.
+Tensors sgd_reference(std::span<const Tensor> in, const Attrs& attrs);
+Tensors adam_reference(std::span<const Tensor> in, const Attrs& attrs);
+
+/// x as a matrix: all axes but the last merged.
+Tensor as_rows(const Tensor& x);
+
+/// Why an operation that only passes make has no gradient.
+inline constexpr const char* kOnlyInPrograms =
+    "programs are not differentiated; compile the function that calls grad()";
 
 /// Whether the elements can be looked at now: in memory of the CPU, not a value of a trace.
 inline bool can_read(const Tensor& x) { return x.has_storage() && x.device() == Device::cpu(); }

@@ -1,4 +1,5 @@
 // Definitions of the matrix products.
+#include "backends/cpu/dense.h"
 #include "backends/cpu/gemm.h"
 #include "tensor/ops/definitions.h"
 
@@ -31,12 +32,6 @@ std::vector<Spec> infer_matmul(const InferArgs& args) {
   return {{out, args.dtype(0)}};
 }
 
-/// x as a matrix: all axes but the last merged.
-Tensor as_rows(const Tensor& x) {
-  if (x.rank() == 1) return expand_dims(x, {0});
-  return flatten(x, 0, -2);
-}
-
 // c = op(a) op(b), g = dL/dc; the two flags cover all four gradients without a copy.
 Tensors matmul_vjp(const VjpArgs& v) {
   const auto [ta, tb] = v.get<MatmulAttrs>();
@@ -65,28 +60,25 @@ cpu::GemmSizes product_sizes(std::span<const Spec> inputs, MatmulAttrs flags) {
 }
 
 std::size_t matmul_workspace(std::span<const Spec> inputs, const Attrs& attrs) {
-  const auto sizes = product_sizes(inputs, std::get<MatmulAttrs>(attrs));
-  return static_cast<std::size_t>(cpu::gemm_scratch(sizes)) * size_of(inputs[0].dtype);
+  const auto [ta, tb] = std::get<MatmulAttrs>(attrs);
+  const auto sizes = product_sizes(inputs, {ta, tb});
+  const bool by_weights = inputs[1].shape.rank() == 2 && !ta && !tb;
+  const Dim scratch =
+      by_weights ? cpu::dense_scratch(sizes.m, sizes.k, sizes.n) : cpu::gemm_scratch(sizes);
+  return static_cast<std::size_t>(scratch) * size_of(inputs[0].dtype);
 }
 std::size_t linear_workspace(std::span<const Spec> inputs, const Attrs&) {
-  return static_cast<std::size_t>(cpu::gemm_scratch(product_sizes(inputs, {}))) *
+  const auto sizes = product_sizes(inputs, {});
+  return static_cast<std::size_t>(cpu::dense_scratch(sizes.m, sizes.k, sizes.n)) *
          size_of(inputs[0].dtype);
 }
 
 std::vector<Spec> infer_linear(const InferArgs& args) {
   if (args.count() != 3) expect_inputs(args, 2);
   expect_same_dtype(args, kFloating);
-  const Shape &x = args.shape(0), &weight = args.shape(1);
-  if (x.rank() < 1 || weight.rank() != 2 || x.back() != weight[0])
-    throw ShapeError(fmt::format("[{}] x of shape {} with weight {}; expected (.., k) and (k, n)",
-                                 args.op, x.to_string(), weight.to_string()),
-                     "the last size of x must be the first of the weight");
-  if (args.count() == 3 && !(args.shape(2) == Shape{weight[1]}))
-    throw ShapeError(fmt::format("[{}] bias of shape {} for weight {}; expected {}", args.op,
-                                 args.shape(2).to_string(), weight.to_string(),
-                                 Shape{weight[1]}.to_string()));
-  Shape out = x;
-  out[x.rank() - 1] = weight[1];
+  expect_dense(args, 0, 1, args.count() == 3 ? 2 : -1);
+  Shape out = args.shape(0);
+  out[out.rank() - 1] = args.shape(1)[1];
   return {{out, args.dtype(0)}};
 }
 
@@ -116,6 +108,23 @@ Cost matmul_cost(std::span<const Spec> inputs, std::span<const Spec> outputs, co
 }
 
 }  // namespace
+
+Tensor as_rows(const Tensor& x) {
+  if (x.rank() == 1) return expand_dims(x, {0});
+  return flatten(x, 0, -2);
+}
+
+void expect_dense(const InferArgs& args, int x, int weight, int bias) {
+  const Shape &in = args.shape(x), &w = args.shape(weight);
+  if (in.rank() < 1 || w.rank() != 2 || in.back() != w[0])
+    throw ShapeError(fmt::format("[{}] x of shape {} with weight {}; expected (.., k) and (k, n)",
+                                 args.op, in.to_string(), w.to_string()),
+                     "the last size of x must be the first of the weight");
+  if (bias >= 0 && !(args.shape(bias) == Shape{w[1]}))
+    throw ShapeError(fmt::format("[{}] bias of shape {} for weight {}; expected {}", args.op,
+                                 args.shape(bias).to_string(), w.to_string(),
+                                 Shape{w[1]}.to_string()));
+}
 
 constinit const OpDef op_matmul{
     .name = "matmul",

@@ -19,21 +19,6 @@ std::vector<Spec> infer_assign(const InferArgs& args) {
 using Domain = SampleInput::Domain;
 constexpr const char* kNoGradient = "an optimizer step changes state; it is not part of a loss";
 
-void expect_like_variable(const InferArgs& args, int i, const char* what) {
-  const Spec &variable = args.inputs[0], &given = args.inputs[static_cast<std::size_t>(i)];
-  if (given == variable) return;
-  throw ShapeError(fmt::format("[{}] a {} {} for a variable {}", args.op, what, given.to_string(),
-                               variable.to_string()),
-                   "both must have the same shape and dtype");
-}
-
-void expect_scalar(const InferArgs& args, int i, const char* what, DTypes dtypes) {
-  expect_dtype(args, i, dtypes);
-  if (args.shape(i).rank() == 0) return;
-  throw ShapeError(
-      fmt::format("[{}] a {} of shape {}; expected ()", args.op, what, args.shape(i).to_string()));
-}
-
 std::vector<Spec> infer_sgd_update(const InferArgs& args) {
   if (args.count() != 4) expect_inputs(args, 3);
   expect_dtype(args, 0, kFloating);
@@ -41,10 +26,11 @@ std::vector<Spec> infer_sgd_update(const InferArgs& args) {
   expect_scalar(args, 2, "learning rate", kFloating);
   if (args.count() == 4) expect_like_variable(args, 3, "velocity");
   const auto& attrs = args.get<SgdAttrs>();
-  if (!(attrs.momentum >= 0 && attrs.momentum <= 1) || (attrs.momentum > 0 && args.count() == 3))
-    throw ValueError(fmt::format("[{}] a momentum of {} for a variable {}", args.op, attrs.momentum,
-                                 args.inputs[0].to_string()),
-                     "it must lie in 0..1, and needs a velocity if it is not 0");
+  expect_momentum(args, attrs);
+  if (attrs.momentum > 0 && args.count() == 3)
+    throw ValueError(
+        fmt::format("[{}] a momentum of {} without a velocity", args.op, attrs.momentum),
+        "give a fourth input of the variable's shape");
   return {};
 }
 
@@ -65,6 +51,44 @@ std::vector<Spec> infer_adam_step_size(const InferArgs& args) {
   return {{Shape{}, DType::float64}};
 }
 
+// lr sqrt(1 - b2^t) / (1 - b1^t) with t = steps + 1
+Tensors adam_step_size_reference(std::span<const Tensor> in, const Attrs& attrs) {
+  const auto& adam = std::get<AdamStepSizeAttrs>(attrs);
+  const DType dtype = adam.float32_step_size ? DType::float32 : DType::float64;
+  const Tensor t = cast(in[1], dtype) + 1;
+  const Tensor size = cast(in[0], dtype) * sqrt(1 - pow(scalar(adam.beta_2, dtype), t)) /
+                      (1 - pow(scalar(adam.beta_1, dtype), t));
+  return {cast(size, DType::float64)};
+}
+
+/// Variable, moments and gradient of a shape, step size.
+std::vector<SampleInput> adam_inputs(const Shape& shape) {
+  return {{shape}, {shape}, {shape, Domain::positive}, {shape}, {{}, Domain::unit}};
+}
+
+}  // namespace
+
+void expect_like_variable(const InferArgs& args, int i, const char* what, int variable) {
+  const auto spec = [&](int input) { return Spec{args.shape(input), args.dtype(input)}; };
+  if (spec(i) == spec(variable)) return;
+  throw ShapeError(fmt::format("[{}] a {} {} for a variable {}", args.op, what, spec(i).to_string(),
+                               spec(variable).to_string()),
+                   "both must have the same shape and dtype");
+}
+
+void expect_scalar(const InferArgs& args, int i, const char* what, DTypes dtypes) {
+  expect_dtype(args, i, dtypes);
+  if (args.shape(i).rank() == 0) return;
+  throw ShapeError(
+      fmt::format("[{}] a {} of shape {}; expected ()", args.op, what, args.shape(i).to_string()));
+}
+
+void expect_momentum(const InferArgs& args, const SgdAttrs& attrs) {
+  if (attrs.momentum >= 0 && attrs.momentum <= 1) return;
+  throw ValueError(
+      fmt::format("[{}] a momentum of {}; expected a number in 0..1", args.op, attrs.momentum));
+}
+
 // v = mu v - lr g; x += v, or with Nesterov's look-ahead x += mu v - lr g. Gives x, and v.
 Tensors sgd_reference(std::span<const Tensor> in, const Attrs& attrs) {
   const auto [momentum, nesterov] = std::get<SgdAttrs>(attrs);
@@ -82,23 +106,6 @@ Tensors adam_reference(std::span<const Tensor> in, const Attrs& attrs) {
   const Tensor v = in[2] + (in[3] * in[3] - in[2]) * (1 - adam.beta_2);
   return {in[0] - m * cast(in[4], in[0].dtype()) / (sqrt(v) + adam.epsilon), m, v};
 }
-
-// lr sqrt(1 - b2^t) / (1 - b1^t) with t = steps + 1
-Tensors adam_step_size_reference(std::span<const Tensor> in, const Attrs& attrs) {
-  const auto& adam = std::get<AdamStepSizeAttrs>(attrs);
-  const DType dtype = adam.float32_step_size ? DType::float32 : DType::float64;
-  const Tensor t = cast(in[1], dtype) + 1;
-  const Tensor size = cast(in[0], dtype) * sqrt(1 - pow(scalar(adam.beta_2, dtype), t)) /
-                      (1 - pow(scalar(adam.beta_1, dtype), t));
-  return {cast(size, DType::float64)};
-}
-
-/// Variable, moments and gradient of a shape, step size.
-std::vector<SampleInput> adam_inputs(const Shape& shape) {
-  return {{shape}, {shape}, {shape, Domain::positive}, {shape}, {{}, Domain::unit}};
-}
-
-}  // namespace
 
 constinit const OpDef op_assign{
     .name = "assign",
@@ -153,7 +160,8 @@ constinit const OpDef op_sgd_update{
                SgdAttrs{},
                "a gradient float32 (3,) for a variable float32 (2, 3)"},
               {{x, x, {{1}, DType::float32}}, SgdAttrs{}, "a learning rate of shape (1,)"},
-              {{x, x, rate}, SgdAttrs{.momentum = 0.5}, "a momentum of 0.5"}};
+              {{x, x, rate}, SgdAttrs{.momentum = 0.5}, "a momentum of 0.5 without a velocity"},
+              {{x, x, rate, x}, SgdAttrs{.momentum = 2}, "a momentum of 2; expected"}};
         },
     .cost = streaming_cost<0>,
     .mutates = input_bit(0) | input_bit(3),

@@ -218,7 +218,9 @@ class Suite {
     };
     if (def_.mutates != 0) {
       const KernelRun run = run_kernel(op_, sample.attrs, inputs, infer(sample.attrs, inputs));
-      return compare(run.mutated, reference(inputs), "overwritten input");
+      Tensors results = run.mutated;
+      results.insert(results.end(), run.outputs.begin(), run.outputs.end());
+      return compare(results, reference(inputs), "overwritten input or output");
     }
     compare(apply(op_, sample.attrs, inputs), reference(inputs), "output");
     if (def_.vjp.value.rule != nullptr)

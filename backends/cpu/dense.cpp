@@ -1,0 +1,318 @@
+// Dense layers with few rows: y = activation(x w + b) streams the weights once through registers
+// that hold a tile of y. Compiled once per SIMD target.
+//
+// A large weight matrix is cut into row parts (dense.h); each gives a partial y, and these are
+// added as a tree. So the bits of y do not depend on who computes a part.
+#include "backends/cpu/dense.h"
+
+// clang-format off: the order matters
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backends/cpu/dense.cpp"
+#include <hwy/foreach_target.h>
+// clang-format on
+
+#include "backends/cpu/gemm.h"
+#include "backends/cpu/simd_memory.h"
+#include "backends/cpu/thread_pool.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace milgrad::cpu::HWY_NAMESPACE {
+namespace {
+
+/// What one register tile computes: rows of x by columns of the weights, over `k` positions.
+template <class T>
+struct Tile {
+  const T* x;
+  std::int64_t x_step;
+  const T* weights;
+  std::int64_t n;  // columns of the whole matrix
+  std::int64_t k;
+  T* y;
+  std::int64_t last;  // columns of the last vector
+};
+
+#if HWY_MAX_BYTES == 64
+/// Vectors per row that leave room for accumulators, by the number of rows.
+constexpr int kMostVectors[] = {0, 8, 8, 8, 6, 5, 4, 3, 3};
+#else
+constexpr int kMostVectors[] = {0, 8, 6, 4, 2};
+#endif
+constexpr int kMostRows = static_cast<int>(std::size(kMostVectors)) - 1;
+
+template <class T, int rows, int vectors>
+HWY_NOINLINE void multiply_tile(Tile<T> t) {
+  constexpr std::int64_t kLanes = HWY_LANES(T);
+  using D = hn::ScalableTag<T>;
+  const D d;
+  const FirstLanes<D> last(t.last);
+  hn::Vec<D> sum[rows][vectors];
+  each<rows>([&](auto i) MILGRAD_INLINE_LAMBDA {
+    each<vectors>([&](auto j) MILGRAD_INLINE_LAMBDA { sum[i][j] = hn::Zero(d); });
+  });
+  for (std::int64_t k = 0; k < t.k; ++k, t.weights += t.n) {
+    hn::Vec<D> w[vectors];
+    each<vectors - 1>([&](auto j)
+                          MILGRAD_INLINE_LAMBDA { w[j] = hn::LoadU(d, t.weights + j * kLanes); });
+    w[vectors - 1] = last.load(d, t.weights + (vectors - 1) * kLanes);
+    each<rows>([&](auto i) MILGRAD_INLINE_LAMBDA {
+      const auto x = hn::Set(d, t.x[i * t.x_step + k]);
+      each<vectors>([&](auto j)
+                        MILGRAD_INLINE_LAMBDA { sum[i][j] = hn::MulAdd(x, w[j], sum[i][j]); });
+    });
+  }
+  each<rows>([&](auto i) MILGRAD_INLINE_LAMBDA {
+    T* y = t.y + i * t.n;
+    each<vectors - 1>([&](auto j)
+                          MILGRAD_INLINE_LAMBDA { hn::StoreU(sum[i][j], d, y + j * kLanes); });
+    last.store(sum[i][vectors - 1], d, y + (vectors - 1) * kLanes);
+  });
+}
+
+template <class T>
+using TileKernel = void (*)(Tile<T>);
+
+template <class T, int rows, int... vectors>
+constexpr void fill_row(TileKernel<T> (&table)[9], std::integer_sequence<int, vectors...>) {
+  ((table[vectors + 1] = multiply_tile<T, rows, vectors + 1>), ...);
+}
+
+template <class T>
+struct TileKernels {
+  TileKernel<T> table[kMostRows + 1][9] = {};
+  constexpr TileKernels() { fill(std::make_integer_sequence<int, kMostRows>()); }
+  template <int... rows>
+  constexpr void fill(std::integer_sequence<int, rows...>) {
+    (fill_row<T, rows + 1>(table[rows + 1],
+                           std::make_integer_sequence<int, kMostVectors[rows + 1]>()),
+     ...);
+  }
+};
+
+/// y [m, n] = x w over `t.k` positions: tiles of equal height and width.
+template <class T>
+void multiply(Tile<T> t, std::int64_t m) {
+  static constexpr TileKernels<T> kKernels;
+  constexpr std::int64_t kLanes = HWY_LANES(T);
+  const std::int64_t vectors = (t.n + kLanes - 1) / kLanes;
+  for (std::int64_t tiles = (m + kMostRows - 1) / kMostRows; tiles > 0; --tiles) {
+    const std::int64_t rows = m / tiles;
+    const std::int64_t most = kMostVectors[rows];
+    Tile<T> panel = t;
+    std::int64_t left = vectors;
+    for (std::int64_t panels = (vectors + most - 1) / most; panels > 0; --panels) {
+      const std::int64_t width = left / panels;
+      panel.last = std::min(kLanes, t.n - (panel.weights - t.weights) - (width - 1) * kLanes);
+      kKernels.table[rows][width](panel);
+      panel.weights += width * kLanes;
+      panel.y += width * kLanes;
+      left -= width;
+    }
+    t.x += rows * t.x_step;
+    t.y += rows * t.n;
+    m -= rows;
+  }
+}
+
+/// The same for n = 1, 2, 4 columns, .., less than a vector: the weights are one flat row of
+/// vectors, each holding several of their rows.
+template <class T>
+HWY_NOINLINE void multiply_narrow(Tile<T> t, std::int64_t m) {
+  constexpr std::int64_t kLanes = HWY_LANES(T);
+  const hn::ScalableTag<T> d;
+  const std::int64_t n = t.n, at_once = kLanes / n;
+  const auto repeat = lane_indices(d, [=](int lane) { return lane / n; });
+  for (std::int64_t i = 0; i < m; ++i, t.x += t.x_step, t.y += n) {
+    auto even = hn::Zero(d), odd = hn::Zero(d);
+    std::int64_t k = 0;
+    for (; k + 2 * at_once <= t.k; k += 2 * at_once) {
+      const auto x0 = load_first(d, t.x + k, at_once);
+      const auto x1 = load_first(d, t.x + k + at_once, at_once);
+      const T* w = t.weights + k * n;
+      even = hn::MulAdd(hn::TableLookupLanes(x0, repeat), hn::LoadU(d, w), even);
+      odd = hn::MulAdd(hn::TableLookupLanes(x1, repeat), hn::LoadU(d, w + kLanes), odd);
+    }
+    for (; k < t.k; k += at_once) {
+      const std::int64_t count = std::min(at_once, t.k - k);
+      const auto x = load_first(d, t.x + k, count);
+      const auto w = load_first(d, t.weights + k * n, count * n);
+      even = hn::MulAdd(hn::TableLookupLanes(x, repeat), w, even);
+    }
+    auto sum = hn::Add(even, odd);
+    for (std::int64_t distance = kLanes / 2; distance >= n; distance /= 2) {
+      const auto other = lane_indices(d, [=](int lane) { return lane ^ distance; });
+      sum = hn::Add(sum, hn::TableLookupLanes(sum, other));
+    }
+    store_first(sum, d, t.y, n);
+  }
+}
+
+template <class T>
+void multiply_rows(const DenseProducts<T>& d, const DenseProduct<T>& p, std::int64_t first,
+                   std::int64_t last, T* y) {
+  constexpr std::int64_t kLanes = HWY_LANES(T);
+  if (p.n == 0) return;
+  const Tile<T> tile{d.x + first, d.k, p.weights + first * p.n, p.n, last - first, y, 0};
+  if (p.n < kLanes && kLanes % p.n == 0)
+    multiply_narrow(tile, d.m);
+  else
+    multiply(tile, d.m);
+}
+
+/// y = f(sum of the partial products + bias), whole rows of them; `parts` is 1 or kRowParts, and
+/// `from` may be y itself.
+template <class T, int parts, class F>
+HWY_NOINLINE void finish_rows(F f, const T* from, std::int64_t part_size, const T* bias, T* y,
+                              std::int64_t y_step, std::int64_t rows, std::int64_t columns) {
+  constexpr std::int64_t kLanes = HWY_LANES(T);
+  using D = hn::ScalableTag<T>;
+  const D d;
+  const auto step = [&](std::int64_t i, std::int64_t j, const auto& lanes) MILGRAD_INLINE_LAMBDA {
+    const T* z = from + i * y_step + j;
+    auto sum = lanes.load(d, z);
+    if constexpr (parts == kRowParts)
+      sum = hn::Add(hn::Add(sum, lanes.load(d, z + part_size)),
+                    hn::Add(lanes.load(d, z + 2 * part_size), lanes.load(d, z + 3 * part_size)));
+    if (bias != nullptr) sum = hn::Add(sum, lanes.load(d, bias + j));
+    lanes.store(f(sum), d, y + i * y_step + j);
+  };
+  const std::int64_t whole = columns / kLanes * kLanes, rest = columns - whole;
+  const FirstLanes<D> last(rest);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < whole; j += kLanes) step(i, j, AllLanes{});
+    if (rest > 0) step(i, whole, last);
+  }
+}
+
+struct Identity {
+  template <class V>
+  HWY_INLINE V operator()(V x) const {
+    return x;
+  }
+};
+
+template <class T, int parts>
+void finish(const DenseProduct<T>& p, const T* from, std::int64_t part_size, std::int64_t first_row,
+            std::int64_t first_column, std::int64_t rows, std::int64_t columns) {
+  const auto run = [&](auto f) {
+    const std::int64_t offset = first_row * p.n + first_column;
+    const T* bias = p.bias == nullptr ? nullptr : p.bias + first_column;
+    finish_rows<T, parts>(f, from + offset, part_size, bias, p.y + offset, p.n, rows, columns);
+  };
+  switch (p.activation) {
+    case Activation::none:
+      if (parts == 1 && p.bias == nullptr) return;
+      return run(Identity{});
+    case Activation::relu:
+      return run(functors::relu{});
+    case Activation::tanh:
+      return run(functors::tanh{});
+    case Activation::sigmoid:
+      return run(functors::sigmoid{});
+  }
+}
+
+template <class T>
+void few_rows(const DenseProducts<T>& given) {
+  const DenseProducts<T> d = given;
+  std::int64_t shared = 0;
+  for (int i = 0; i < d.count; ++i)
+    if (is_shared(d.k, d.products[i].n)) shared += d.k * d.products[i].n;
+  if (shared > 0)
+    parallel_owned(kRowParts, shared, [d](std::int64_t part) {
+      T* partial = d.scratch;
+      for (int i = 0; i < d.count; ++i) {
+        const DenseProduct<T>& p = d.products[i];
+        if (!is_shared(d.k, p.n)) continue;
+        multiply_rows(d, p, row_part(d.k, part), row_part(d.k, part + 1),
+                      partial + part * d.m * p.n);
+        partial += kRowParts * d.m * p.n;
+      }
+    });
+  const T* partial = d.scratch;
+  for (int i = 0; i < d.count; ++i) {
+    const DenseProduct<T>& p = d.products[i];
+    if (is_shared(d.k, p.n)) {
+      finish<T, kRowParts>(p, partial, d.m * p.n, 0, 0, d.m, p.n);
+      partial += kRowParts * d.m * p.n;
+    } else {
+      multiply_rows(d, p, 0, d.k, p.y);
+      finish<T, 1>(p, p.y, 0, 0, 0, d.m, p.n);
+    }
+  }
+}
+
+/// The same for part of a result that holds x w already.
+template <class T>
+void finish_part(const DenseProduct<T>& p, const GemmPart& part) {
+  finish<T, 1>(p, p.y, 0, part.row, part.column, part.rows, part.columns);
+}
+
+}  // namespace
+
+void few_rows_float32(const DenseProducts<float>& d) { few_rows(d); }
+void few_rows_float64(const DenseProducts<double>& d) { few_rows(d); }
+void finish_part_float32(const DenseProduct<float>& p, const GemmPart& part) {
+  finish_part(p, part);
+}
+void finish_part_float64(const DenseProduct<double>& p, const GemmPart& part) {
+  finish_part(p, part);
+}
+
+}  // namespace milgrad::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace milgrad::cpu {
+namespace {
+
+HWY_EXPORT(few_rows_float32);
+HWY_EXPORT(few_rows_float64);
+HWY_EXPORT(finish_part_float32);
+HWY_EXPORT(finish_part_float64);
+
+/// More rows than this go to OpenBLAS.
+constexpr std::int64_t kFewRows = 16;
+bool has_few_rows(std::int64_t m, std::int64_t k) { return m <= kFewRows && k > 0; }
+
+void multiply_few_rows(const DenseProducts<float>& d) { MILGRAD_DISPATCH(few_rows_float32)(d); }
+void multiply_few_rows(const DenseProducts<double>& d) { MILGRAD_DISPATCH(few_rows_float64)(d); }
+void finish_part(const DenseProduct<float>& p, const GemmPart& part) {
+  MILGRAD_DISPATCH(finish_part_float32)(p, part);
+}
+void finish_part(const DenseProduct<double>& p, const GemmPart& part) {
+  MILGRAD_DISPATCH(finish_part_float64)(p, part);
+}
+
+GemmSizes sizes_of(std::int64_t m, std::int64_t k, std::int64_t n) {
+  return {.m = m, .n = n, .k = k};
+}
+
+template <class T>
+void multiply(const DenseProducts<T>& d) {
+  if (d.m == 0) return;
+  if (has_few_rows(d.m, d.k)) return multiply_few_rows(d);
+  T* scratch = d.scratch;
+  for (int i = 0; i < d.count; ++i) {
+    const DenseProduct<T>& p = d.products[static_cast<std::size_t>(i)];
+    const GemmSizes sizes = sizes_of(d.m, d.k, p.n);
+    const GemmEnd end{[](const void* product, const GemmPart& part) {
+                        finish_part(*static_cast<const DenseProduct<T>*>(product), part);
+                      },
+                      &p};
+    gemm(sizes, d.x, p.weights, p.y, scratch, end);
+    scratch += gemm_scratch(sizes);
+  }
+}
+
+}  // namespace
+
+std::int64_t dense_scratch(std::int64_t m, std::int64_t k, std::int64_t n) {
+  if (!has_few_rows(m, k)) return gemm_scratch(sizes_of(m, k, n));
+  return is_shared(k, n) ? kRowParts * m * n : 0;
+}
+
+void dense_products(const DenseProducts<float>& d) { multiply(d); }
+void dense_products(const DenseProducts<double>& d) { multiply(d); }
+
+}  // namespace milgrad::cpu
+#endif

@@ -1,0 +1,53 @@
+// Dense layers: products of a matrix of inputs with weight matrices, biases and activations. Few
+// rows of inputs stream the weights through registers; more go through the tiles of gemm.h.
+#pragma once
+
+#include "tensor/attrs.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+namespace milgrad::cpu {
+
+/// The rows of a large weight matrix [k, n] are cut into parts that depend on k alone: each thread
+/// owns contiguous ones, in every kernel that reads or updates the matrix.
+inline constexpr std::int64_t kRowParts = 4;
+/// Part i is rows row_part(k, i) .. row_part(k, i + 1) - 1, a whole number of vectors for all parts
+/// but the last.
+constexpr std::int64_t row_part(std::int64_t k, std::int64_t i) {
+  constexpr std::int64_t kRows = 16;
+  return i == kRowParts ? k : std::min(k, (k * i / kRowParts + kRows / 2) / kRows * kRows);
+}
+/// Fewer weights stay with the calling thread: they are read before another has begun.
+inline constexpr std::int64_t kSharedWeights = 12'000;
+constexpr bool is_shared(std::int64_t k, std::int64_t n) { return k * n >= kSharedWeights; }
+
+/// y [m, n] = activation(x [m, k] weights [k, n] + bias [n])
+template <class T>
+struct DenseProduct {
+  const T* weights = nullptr;
+  const T* bias = nullptr;  // or null
+  T* y = nullptr;
+  std::int64_t n = 0;
+  Activation activation = Activation::none;
+};
+
+/// Elements of scratch memory for one product.
+std::int64_t dense_scratch(std::int64_t m, std::int64_t k, std::int64_t n);
+
+/// Several products with the same x. `scratch` holds what dense_scratch() says for each in turn.
+template <class T>
+struct DenseProducts {
+  static constexpr int kMost = 4;
+  const T* x = nullptr;
+  std::int64_t m = 0;
+  std::int64_t k = 0;
+  T* scratch = nullptr;
+  int count = 0;
+  std::array<DenseProduct<T>, kMost> products;
+};
+void dense_products(const DenseProducts<float>& d);
+void dense_products(const DenseProducts<double>& d);
+
+}  // namespace milgrad::cpu
