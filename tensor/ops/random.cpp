@@ -148,7 +148,7 @@ constinit const OpDef op_next_key{
     .cost = streaming_cost<0>,
     .mutates = input_bit(0),
     .reference = [](std::span<const Tensor> inputs, const Attrs&) -> Tensors {
-      return {add(inputs[0], tensor({std::int64_t{0}, std::int64_t{1}}))};
+      return {add(inputs[0], tensor({std::int64_t{0}, std::int64_t{1}})), inputs[0]};
     },
 };
 Tensor next_key(const Variable& state) {
