@@ -78,6 +78,11 @@ class CpuCache {
     }
   }
 
+  void reset_peak() {
+    std::lock_guard lock(mutex_);
+    statistics_.peak_in_use = statistics_.in_use;
+  }
+
   MemoryStatistics statistics() {
     std::lock_guard lock(mutex_);
     return statistics_;
@@ -120,6 +125,11 @@ void deallocate(std::byte* data, std::size_t bytes, Device) noexcept {
 MemoryStatistics memory_statistics(Device device) {
   require_cpu(device);
   return cpu_cache().statistics();
+}
+
+void reset_peak_memory(Device device) {
+  require_cpu(device);
+  cpu_cache().reset_peak();
 }
 
 void release_cached_memory(Device device) {

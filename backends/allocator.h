@@ -19,6 +19,9 @@ struct MemoryStatistics {
 };
 MemoryStatistics memory_statistics(Device device);
 
+/// Lets peak_in_use begin again at what is in use.
+void reset_peak_memory(Device device);
+
 /// Returns all cached blocks to the system.
 void release_cached_memory(Device device);
 

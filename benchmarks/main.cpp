@@ -2,6 +2,7 @@
 // Environments that force an OpenBLAS core halve its speed, so the program starts itself again
 // without OPENBLAS_* unless --keep-openblas-env is given, and prints the core that is used.
 #include "benchmarks/ops.h"
+#include "benchmarks/pathology.h"
 #include "benchmarks/small.h"
 #include "benchmarks/steps.h"
 
@@ -49,6 +50,7 @@ int main(int argc, char** argv) {
   milgrad::bench::register_ops();
   milgrad::bench::register_small();
   milgrad::bench::register_steps();
+  milgrad::bench::register_pathology();
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

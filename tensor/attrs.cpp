@@ -81,6 +81,12 @@ struct Print {
   std::string operator()(const AdamDenseAttrs& a) const {
     return (*this)(a.adam) + ", " + (*this)(a.update);
   }
+  std::string operator()(const AttentionPoolAttrs& a) const {
+    return fmt::format("gated={}, biases={}, ragged={}, keep_gates={}{}{}", yes_no(a.gated),
+                       yes_no(a.biases), yes_no(a.ragged), yes_no(a.keep_gates),
+                       a.input_gradient ? "" : ", input_gradient=false",
+                       a.through_relu ? ", through_relu=true" : "");
+  }
   std::string operator()(const CustomAttrs&) const { return "custom"; }
   std::string operator()(const ChainAttrs& a) const { return a.chain->to_string(); }
 };

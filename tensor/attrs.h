@@ -178,6 +178,18 @@ struct AdamDenseAttrs {
   bool operator==(const AdamDenseAttrs&) const = default;
 };
 
+/// Attention pooling: which inputs there are, and what the forward pass keeps for the backward one.
+/// The last two are of the gradient operation alone.
+struct AttentionPoolAttrs {
+  bool gated = true;           // a sigmoid gate beside the tanh
+  bool biases = false;         // of tanh, gate and score
+  bool ragged = false;         // offsets of several bags
+  bool keep_gates = true;      // else the gradient computes tanh and sigmoid again
+  bool input_gradient = true;  // whether the gradient of the instances is wanted
+  bool through_relu = false;  // the instances are a relu's result: give the gradient in front of it
+  bool operator==(const AttentionPoolAttrs&) const = default;
+};
+
 /// An operation defined by a user; equality is identity.
 struct CustomAttrs {
   std::shared_ptr<const CustomOp> op;
@@ -194,7 +206,7 @@ using Attrs =
     std::variant<NoAttrs, AxisAttrs, ReduceAttrs, ScanAttrs, AxesAttrs, MatmulAttrs, DenseAttrs,
                  MultiDenseAttrs, ShapeAttrs, CreateAttrs, RandomAttrs, DTypeAttrs, SliceAttrs,
                  PadAttrs, OneHotAttrs, NumberAttrs, SgdAttrs, AdamStepSizeAttrs, AdamAttrs,
-                 SgdDenseAttrs, AdamDenseAttrs, CustomAttrs, ChainAttrs>;
+                 SgdDenseAttrs, AdamDenseAttrs, AttentionPoolAttrs, CustomAttrs, ChainAttrs>;
 
 /// "none", "relu", ...
 const char* name_of(Activation activation);

@@ -178,6 +178,36 @@ Tensor segment_softmax(const Tensor& x, const Tensor& offsets);
 /// only the first size is read.
 Tensor segment_broadcast(const Tensor& y, const Tensor& offsets, const Tensor& like);
 
+// ---- attention pooling (Ilse et al., Attention-based deep multiple instance learning, 2018, eq. 8
+// and 9): s_i = w^T (tanh(V^T h_i + b_v) * sigmoid(U^T h_i + b_u)) + b_w, alpha = softmax(s) over
+// the instances of a bag, pooled = sum_i alpha_i h_i
+struct AttentionWeights {
+  Tensor value;       // V [features, hidden], of the tanh
+  Tensor gate = {};   // U [features, hidden], of the sigmoid; undefined: attention without gate
+  Tensor score = {};  // w [hidden, 1]
+  Tensor value_bias = {};  // [hidden]; a bias that is undefined is 0
+  Tensor gate_bias = {};   // [hidden]
+  Tensor score_bias = {};  // [1]
+};
+struct AttentionPoolOptions {
+  /// int64 [bags + 1], as for the segment operations; undefined: all instances are one bag.
+  Tensor offsets = {};
+  /// What the backward pass reads of tanh and sigmoid, [instances, 2 hidden] numbers. `automatic`
+  /// keeps them up to 128 MiB, and computes them again (one sixth more work) above that, or where
+  /// the number of instances is a symbol.
+  enum class Gates { automatic, keep, recompute };
+  Gates gates = Gates::automatic;
+};
+struct AttentionPool {
+  Tensor pooled;  // [bags, features]; 0 for an empty bag
+  Tensor alpha;   // [instances, 1]
+};
+/// Instances [total, features] -> the weighted sum of each bag, and the weights. What it needs
+/// beside its results does not grow with the number of instances, but for the gates that are kept.
+/// Throws ShapeError, DTypeError, and ValueError for bad offsets as the segment operations do.
+AttentionPool gated_attention_pool(const Tensor& instances, const AttentionWeights& weights,
+                                   const AttentionPoolOptions& options = {});
+
 // ---- losses from logits, one value per sample
 /// logits [samples, classes], integer labels [samples] -> [samples]: -log(softmax(logits)[label]).
 /// Throws ValueError naming row and label for one outside of 0..classes-1 (NaN under a trace).

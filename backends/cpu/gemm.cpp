@@ -15,12 +15,19 @@ namespace {
 
 /// A product of fewer multiply-adds is one call: cutting it would cost more than it gains.
 constexpr std::int64_t kWholeProduct = std::int64_t{1} << 20;
-constexpr std::int64_t kTileRows = 256;
+// Every call packs its operands anew, so tiles grow with the result as long as there are many.
+constexpr std::int64_t kFewestRows = 256;
+constexpr std::int64_t kMostRows = 2048;
+constexpr std::int64_t kManyTiles = 8;
 constexpr std::int64_t kTileColumns = 512;
 /// Inner dimensions above this are cut if the result has only a few tiles.
 constexpr std::int64_t kPartLength = 2048;
 constexpr std::int64_t kMaxParts = 16;
 constexpr std::int64_t kFewTiles = 8;
+/// Where the inner dimension gives this many parts of a result of at most this size, only it is
+/// cut: a weight gradient over many rows.
+constexpr std::int64_t kLongPart = 1024;
+constexpr std::int64_t kLargestPartial = std::int64_t{1} << 20;
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -40,13 +47,17 @@ blasint checked(std::int64_t size) {
 }
 
 void call_blas(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k,
-               const float* a, blasint lda, const float* b, blasint ldb, float* c, blasint ldc) {
-  cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1.0f, a, lda, b, ldb, 0.0f, c, ldc);
+               const float* a, blasint lda, const float* b, blasint ldb, float beta, float* c,
+               blasint ldc) {
+  cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc);
 }
 void call_blas(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k,
-               const double* a, blasint lda, const double* b, blasint ldb, double* c, blasint ldc) {
-  cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1.0, a, lda, b, ldb, 0.0, c, ldc);
+               const double* a, blasint lda, const double* b, blasint ldb, double beta, double* c,
+               blasint ldc) {
+  cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1.0, a, lda, b, ldb, beta, c, ldc);
 }
+
+CBLAS_TRANSPOSE flag(bool transpose) { return transpose ? CblasTrans : CblasNoTrans; }
 
 /// The part [row, row + rows) x [column, column + columns) of the result, over the inner positions
 /// [first, first + length), written at `c` whose rows are `ldc` apart.
@@ -59,10 +70,9 @@ void multiply_tile(const GemmSizes& s, const Tile& t, const T* a, const T* b, T*
                    std::int64_t ldc) {
   const T* a0 = s.transpose_a ? a + t.first * s.m + t.row : a + t.row * s.k + t.first;
   const T* b0 = s.transpose_b ? b + t.column * s.k + t.first : b + t.first * s.n + t.column;
-  call_blas(s.transpose_a ? CblasTrans : CblasNoTrans, s.transpose_b ? CblasTrans : CblasNoTrans,
-            checked(t.rows), checked(t.columns), checked(t.length), a0,
-            checked(s.transpose_a ? s.m : s.k), b0, checked(s.transpose_b ? s.k : s.n), c,
-            checked(ldc));
+  call_blas(flag(s.transpose_a), flag(s.transpose_b), checked(t.rows), checked(t.columns),
+            checked(t.length), a0, checked(s.transpose_a ? s.m : s.k), b0,
+            checked(s.transpose_b ? s.k : s.n), T(0), c, checked(ldc));
 }
 
 /// c = partials[0] + .. + partials[parts - 1], each `count` elements, added as a binary tree.
@@ -90,7 +100,12 @@ std::int64_t even_pieces(std::int64_t size, std::int64_t largest) {
 
 GemmTiles gemm_tiles(const GemmSizes& s) {
   if (s.m * s.n * s.k <= kWholeProduct) return {s.m, s.n, 1, 1};
-  GemmTiles tiles{even_pieces(s.m, kTileRows), even_pieces(s.n, kTileColumns), 1, 0};
+  if (s.k >= kFewTiles * kLongPart && s.m * s.n <= kLargestPartial) {
+    const std::int64_t parts = s.k >= kMaxParts * kLongPart ? kMaxParts : kFewTiles;
+    return {s.m, s.n, parts, parts};
+  }
+  const std::int64_t rows = std::clamp(s.m / kManyTiles, kFewestRows, kMostRows);
+  GemmTiles tiles{even_pieces(s.m, rows), even_pieces(s.n, kTileColumns), 1, 0};
   tiles.count = divide_up(s.m, tiles.rows) * divide_up(s.n, tiles.columns);
   if (tiles.count < kFewTiles && s.k >= 2 * kPartLength)
     tiles.parts = std::min(kMaxParts, s.k / kPartLength);
@@ -139,9 +154,8 @@ template <class T>
 void gemm_block(const GemmSizes& s, const T* a, std::int64_t a_step, const T* b,
                 std::int64_t b_step, T* c, std::int64_t c_step) {
   use_one_thread();
-  call_blas(s.transpose_a ? CblasTrans : CblasNoTrans, s.transpose_b ? CblasTrans : CblasNoTrans,
-            checked(s.m), checked(s.n), checked(s.k), a, checked(a_step), b, checked(b_step), c,
-            checked(c_step));
+  call_blas(flag(s.transpose_a), flag(s.transpose_b), checked(s.m), checked(s.n), checked(s.k), a,
+            checked(a_step), b, checked(b_step), s.accumulate ? T(1) : T(0), c, checked(c_step));
 }
 
 template void gemm(const GemmSizes&, const float*, const float*, float*, float*, GemmEnd);

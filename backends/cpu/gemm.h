@@ -15,6 +15,7 @@ struct GemmSizes {
   std::int64_t k = 0;
   bool transpose_a = false;
   bool transpose_b = false;
+  bool accumulate = false;  // add to c; gemm_block() alone
 };
 
 /// How one product is cut. A long inner dimension with a small result becomes `parts` partial sums
@@ -48,7 +49,7 @@ template <class T>
 void gemm(const GemmSizes& sizes, const T* a, const T* b, T* c, T* scratch, GemmEnd end = {});
 
 /// c [m, n] = op(a) op(b) by one call of single-threaded BLAS; the rows of a, b and c are `a_step`,
-/// `b_step` and `c_step` apart.
+/// `b_step` and `c_step` apart. m, n and k are at least 1.
 template <class T>
 void gemm_block(const GemmSizes& sizes, const T* a, std::int64_t a_step, const T* b,
                 std::int64_t b_step, T* c, std::int64_t c_step);

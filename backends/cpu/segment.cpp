@@ -8,57 +8,12 @@
 #include <hwy/foreach_target.h>
 // clang-format on
 
+#include "backends/cpu/bags.h"
 #include "backends/cpu/softmax_rows.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace milgrad::cpu::HWY_NAMESPACE {
 namespace {
-
-/// The rows of each bag. Offsets of a running program cannot be refused, so they are kept inside of
-/// the instances whatever they hold.
-class Bags {
- public:
-  Bags(const View& offsets, const Shape& instances)
-      : offsets_(offsets.as<const std::int64_t>()),
-        count_(offsets.numel - 1),
-        total_(instances[0]),
-        row_size_(instances.product(1, instances.rank())) {}
-
-  /// Elements of a row.
-  std::int64_t row_size() const { return row_size_; }
-  std::int64_t begin(std::int64_t bag) const {
-    return std::clamp<std::int64_t>(offsets_[bag], 0, total_);
-  }
-  std::int64_t end(std::int64_t bag) const {
-    return std::clamp<std::int64_t>(offsets_[bag + 1], begin(bag), total_);
-  }
-
-  /// Calls f(bag, first row, number of rows) for all bags; an element costs `work`.
-  template <class F>
-  void for_each(std::int64_t work, const F& f) const {
-    const std::int64_t mean = count_ == 0 ? 0 : total_ * row_size_ * work / count_;
-    parallel_ranges(count_, std::max<std::int64_t>(1, mean),
-                    [&](std::int64_t first, std::int64_t last) {
-                      for (std::int64_t bag = first; bag < last; ++bag)
-                        f(bag, begin(bag), end(bag) - begin(bag));
-                    });
-  }
-
-  /// Fills the rows of y in front of the first bag and behind the last one with 0.
-  template <class T>
-  void clear_outside(T* y) const {
-    const std::int64_t front = count_ == 0 ? total_ : begin(0);
-    const std::int64_t back = count_ == 0 ? total_ : end(count_ - 1);
-    std::fill(y, y + front * row_size_, T(0));
-    std::fill(y + back * row_size_, y + total_ * row_size_, T(0));
-  }
-
- private:
-  const std::int64_t* offsets_;
-  std::int64_t count_;
-  std::int64_t total_;
-  std::int64_t row_size_;
-};
 
 /// y = the rows of a bag reduced to one, times 1 / divisor.
 template <class P, class T>

@@ -62,6 +62,12 @@ inline constexpr const char* kOnlyInPrograms =
 /// Whether the elements can be looked at now: in memory of the CPU, not a value of a trace.
 inline bool can_read(const Tensor& x) { return x.has_storage() && x.device() == Device::cpu(); }
 
+/// Throws DTypeError or ShapeError unless input `i` is int64 [bags + 1].
+void expect_offsets(const InferArgs& args, int i);
+/// Throws ValueError unless `offsets` cut the instances x into bags. Bad ones would silently mix
+/// bags, so they are looked at wherever their values are known.
+void check_offsets(const char* op, const Tensor& offsets, const Tensor& x);
+
 /// The shape of input 0 without the axis of AxisAttrs; throws ShapeError if it has no such axis.
 Shape shape_without_axis(const InferArgs& args);
 

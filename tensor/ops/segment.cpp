@@ -3,9 +3,6 @@
 #include "tensor/ops/definitions.h"
 
 namespace milgrad {
-namespace {
-
-using Domain = SampleInput::Domain;
 
 void expect_offsets(const InferArgs& args, int i) {
   if (args.dtype(i) != DType::int64)
@@ -18,6 +15,27 @@ void expect_offsets(const InferArgs& args, int i) {
       fmt::format("[{}] offsets have shape {}; expected (bags + 1,)", args.op, shape.to_string()),
       "offsets start with 0 and end with the number of instances");
 }
+
+void check_offsets(const char* op, const Tensor& offsets, const Tensor& x) {
+  if (!offsets.defined() || offsets.dtype() != DType::int64 || !can_read(offsets)) return;
+  const auto values = offsets.data<std::int64_t>();
+  if (values.empty() || x.rank() == 0 || is_symbolic(x.shape()[0])) return;
+  const char* hint = "offsets start with 0, never fall and end with the number of instances";
+  if (values.front() != 0 || values.back() != x.shape()[0])
+    throw ValueError(
+        fmt::format("[{}] offsets go from {} to {}; expected 0 to {} for instances of shape {}", op,
+                    values.front(), values.back(), x.shape()[0], x.shape().to_string()),
+        hint);
+  for (std::size_t i = 1; i < values.size(); ++i)
+    if (values[i] < values[i - 1])
+      throw ValueError(fmt::format("[{}] offsets fall from {} to {} at position {}", op,
+                                   values[i - 1], values[i], i),
+                       hint);
+}
+
+namespace {
+
+using Domain = SampleInput::Domain;
 
 void expect_instances(const InferArgs& args, int i) {
   if (args.shape(i).rank() > 0) return;
@@ -53,24 +71,6 @@ std::vector<Spec> infer_broadcast(const InferArgs& args) {
                                  args.shape(1)[0] - 1));
   shape[0] = args.shape(2)[0];
   return {{shape, args.dtype(0)}};
-}
-
-/// Bad offsets would silently mix bags, so they are looked at wherever their values are known.
-void check_offsets(const char* op, const Tensor& offsets, const Tensor& x) {
-  if (!offsets.defined() || offsets.dtype() != DType::int64 || !can_read(offsets)) return;
-  const auto values = offsets.data<std::int64_t>();
-  if (values.empty() || x.rank() == 0 || is_symbolic(x.shape()[0])) return;
-  const char* hint = "offsets start with 0, never fall and end with the number of instances";
-  if (values.front() != 0 || values.back() != x.shape()[0])
-    throw ValueError(
-        fmt::format("[{}] offsets go from {} to {}; expected 0 to {} for instances of shape {}", op,
-                    values.front(), values.back(), x.shape()[0], x.shape().to_string()),
-        hint);
-  for (std::size_t i = 1; i < values.size(); ++i)
-    if (values[i] < values[i - 1])
-      throw ValueError(fmt::format("[{}] offsets fall from {} to {} at position {}", op,
-                                   values[i - 1], values[i], i),
-                       hint);
 }
 
 std::vector<Sample> segment_samples(Domain domain) {
