@@ -148,6 +148,24 @@ HWY_NOINLINE void reduce_columns(typename P::Lane* HWY_RESTRICT lanes, const T* 
     const std::int64_t count = std::min(kRowBlock, rows - first);
     const T* block = x + first * stride;
     std::int64_t c = 0;
+    // Four vectors of a row at a time: rows a power of two apart compete for few lines of L1.
+    for (; c + 4 * kLanes <= width; c += 4 * kLanes) {
+      const T* x0 = block + c;
+      auto p = P::load(x0), q = P::load(x0 + kLanes), s = P::load(x0 + 2 * kLanes),
+           t = P::load(x0 + 3 * kLanes);
+      for (std::int64_t r = 1; r < count; ++r) {
+        const T* xr = x0 + r * stride;
+        p = P::combine(p, P::load(xr));
+        q = P::combine(q, P::load(xr + kLanes));
+        s = P::combine(s, P::load(xr + 2 * kLanes));
+        t = P::combine(t, P::load(xr + 3 * kLanes));
+      }
+      Lane* to = lanes + c;
+      hn::StoreU(P::combine(hn::LoadU(d, to), p), d, to);
+      hn::StoreU(P::combine(hn::LoadU(d, to + kLanes), q), d, to + kLanes);
+      hn::StoreU(P::combine(hn::LoadU(d, to + 2 * kLanes), s), d, to + 2 * kLanes);
+      hn::StoreU(P::combine(hn::LoadU(d, to + 3 * kLanes), t), d, to + 3 * kLanes);
+    }
     for (; c + kLanes <= width; c += kLanes) {
       auto part = P::load(block + c);
       for (std::int64_t r = 1; r < count; ++r)
