@@ -17,6 +17,7 @@
 #include "backends/flush_denormals.h"  // IWYU pragma: export
 
 // Derivatives.
+#include "autograd/compile.h"    // IWYU pragma: export
 #include "autograd/custom_op.h"  // IWYU pragma: export
 #include "autograd/grad.h"       // IWYU pragma: export
 #include "autograd/gradcheck.h"  // IWYU pragma: export

@@ -20,6 +20,10 @@ std::uint64_t next_trace() {
 
 class Tracer : public Recorder {
  public:
+  ~Tracer() override {
+    if (!finished_) remember();
+  }
+
   std::uint64_t id() const override { return id_; }
 
   Tensor input(const Spec& spec) {
@@ -76,11 +80,20 @@ class Tracer : public Recorder {
 
   Graph finish(const Tensors& outputs) {
     for (const Tensor& y : outputs) graph_.outputs.push_back(value_of(y));
+    remember();
+    finished_ = true;
     return std::move(graph_);
   }
 
  private:
   using Key = std::tuple<const Storage*, const std::byte*, std::uint64_t, std::string>;
+
+  void remember() const {
+    std::vector<std::string> descriptions;
+    for (Value value = 0; value < static_cast<Value>(graph_.values.size()); ++value)
+      descriptions.push_back(describe(value));
+    remember_trace(id_, std::move(descriptions));
+  }
 
   /// A tensor from outside that a gradient rule remembers without its elements.
   Value shape_only(const Tensor& x) {
@@ -99,6 +112,7 @@ class Tracer : public Recorder {
   std::map<Key, Value> externals_;
   std::map<const Storage*, std::uint64_t> versions_;
   std::map<Value, std::size_t> producers_;
+  bool finished_ = false;
 };
 
 }  // namespace

@@ -71,7 +71,9 @@ ActivationFunction::ActivationFunction(const std::string& name) : name_(name) {
 }
 
 ActivationFunction::ActivationFunction(std::string name, Function function)
-    : name_(std::move(name)), function_(std::make_shared<const Function>(std::move(function))) {
+    : name_(std::move(name)),
+      named_(false),
+      function_(std::make_shared<const Function>(std::move(function))) {
   if (!*function_) throw ValueError(fmt::format("[activation] \"{}\" has no function", name_));
 }
 

@@ -26,10 +26,13 @@ class ActivationFunction {
 
   const std::string& name() const { return name_; }
   bool is_linear() const { return function_ == nullptr; }
+  /// Whether it is one of the named functions, which treat each sample by itself.
+  bool is_named() const { return named_; }
   Tensor operator()(const Tensor& x) const { return is_linear() ? x : (*function_)(x); }
 
  private:
   std::string name_;
+  bool named_ = true;
   std::shared_ptr<const Function> function_;
 };
 

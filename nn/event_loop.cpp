@@ -13,6 +13,7 @@ namespace milgrad::nn {
 class EventLoop::HistoryCallback final : public Callback {
  public:
   void on_epoch_end(int epoch, Logs& logs) override { history.append(epoch, logs); }
+  bool watches_inference_batches() const override { return false; }
   History history;
 };
 
@@ -47,7 +48,15 @@ bool EventLoop::interrupted() {
   return history.interrupted;
 }
 
-void EventLoop::evaluate(TrainerState& state, const Batches& batches) {
+bool EventLoop::watches_inference_batches() const {
+  return std::any_of(callbacks_.begin(), callbacks_.end(),
+                     [](const auto& callback) { return callback->watches_inference_batches(); });
+}
+
+void EventLoop::evaluate(TrainerState& state, const Batches& given) {
+  const bool apart =
+      !watches_inference_batches() && state.evaluates_samples_apart(*run_.model, given.samples());
+  Batches batches = apart ? given.enlarged() : given;
   state.reset_metrics();
   const BatchLogs logs = batch_logs(state);
   const NoGrad no_grad;
@@ -55,7 +64,7 @@ void EventLoop::evaluate(TrainerState& state, const Batches& batches) {
   send([](Callback& c) { c.on_test_begin(); });
   for (std::int64_t i = 0; i < batches.size() && !interrupted(); ++i) {
     send([i](Callback& c) { c.on_test_batch_begin(i); });
-    state.test_step(*run_.model, batches[i], penalty);
+    state.test_step(*run_.model, batches.load(i), penalty);
     send([&](Callback& c) { c.on_test_batch_end(i, logs); });
   }
   const Logs results = state.results();

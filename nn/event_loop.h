@@ -30,8 +30,10 @@ class EventLoop {
   bool interrupted();
 
   /// Goes through all batches with the test events; ends early when interrupted. Metrics are reset
-  /// before.
+  /// before. Takes larger batches where nobody can tell but for rounding.
   void evaluate(TrainerState& state, const Batches& batches);
+  /// Whether a callback watches the batches of evaluations and predictions.
+  bool watches_inference_batches() const;
 
  private:
   class HistoryCallback;

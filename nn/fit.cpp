@@ -112,7 +112,7 @@ class Fit {
     const BatchLogs logs = batch_logs(state_);
     for (std::int64_t i = 0; i < batches_.size(); ++i) {
       loop_.send([i](Callback& c) { c.on_train_batch_begin(i); });
-      state_.train_step(model_, batches_[i]);
+      state_.train_step(model_, batches_.load(i));
       loop_.send([&](Callback& c) { c.on_train_batch_end(i, logs); });
       if (loop_.interrupted() || stopped()) break;
     }

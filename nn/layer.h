@@ -48,6 +48,9 @@ class Layer : public std::enable_shared_from_this<Layer> {
   /// Whether the layer maps one input to one output along the last axis, whatever axes stand in
   /// front: then models may run several calls of it as one, on stacked inputs.
   virtual bool maps_last_axis() const { return false; }
+  /// Whether, in Mode::infer, what a sample becomes does not depend on the other samples of its
+  /// batch: then evaluate() and predict() may take larger batches than asked for.
+  virtual bool keeps_samples_apart() const { return false; }
 
   /// Computes. The first call builds the weights. Inputs are cast to the layer's dtype. Errors of
   /// build() and call() name the layer and the shapes that came.

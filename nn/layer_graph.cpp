@@ -265,4 +265,15 @@ Tensors LayerGraph::run(const Tensors& inputs, Mode mode) const {
   return outputs;
 }
 
+bool keeps_samples_apart(const LayerGraph& graph) {
+  return std::all_of(graph.steps.begin(), graph.steps.end(), [](const GraphStep& step) {
+    // The last axis of a tensor of rank 1 is that of the samples.
+    const auto& inputs = step.call->inputs;
+    return step.call->layer->keeps_samples_apart() &&
+           step.call->mode.value_or(Mode::infer) == Mode::infer &&
+           std::all_of(inputs.begin(), inputs.end(),
+                       [](const SymbolicTensor& x) { return x.shape().rank() > 1; });
+  });
+}
+
 }  // namespace milgrad::nn

@@ -31,6 +31,9 @@ struct LayerGraph {
   Tensors run(const Tensors& inputs, Mode mode) const;
 };
 
+/// Whether each sample goes through the model by itself in Mode::infer.
+bool keeps_samples_apart(const LayerGraph& graph);
+
 /// Depth of a call = longest path to an output; a layer called several times takes the greatest.
 /// Layers are sorted by falling depth, ties by the depth-first walk from the outputs. A declared
 /// input ends the walk, so inner tensors of another model may be inputs. Inputs that no output

@@ -1,9 +1,12 @@
 // Models: what they are made of, what they are fed, and their weights.
 #include "nn/model.h"
 
+#include "backends/flush_denormals.h"
+#include "nn/infer_step.h"
 #include "nn/layer_graph.h"
 #include "nn/model_inputs.h"
 #include "nn/names.h"
+#include "nn/trainer_state.h"
 #include "tensor/mode.h"
 #include "tensor/ops.h"
 
@@ -22,6 +25,14 @@ struct Model::State {
   LayerGraph graph;
   std::shared_ptr<TrainerState> trainer;
   std::shared_ptr<OptimizerState> optimizer;
+  InferStep infer{[this](const Tensors& given) {
+    const NoGrad untracked;
+    return run(given, Mode::infer);
+  }};
+
+  Tensors run(const Tensors& given, Mode mode) const {
+    return graph.run(adapt_model_inputs(name, inputs, given), mode);
+  }
 };
 
 namespace {
@@ -65,7 +76,15 @@ std::vector<std::string> Model::output_names() const { return layer_names(output
 const std::vector<Handle<Layer>>& Model::layers() const { return state_->graph.layers; }
 
 OneOrMany<Tensor> Model::operator()(const OneOrMany<Tensor>& inputs, Mode mode) const {
-  return state_->graph.run(adapt_model_inputs(name(), state_->inputs, inputs.list()), mode);
+  return state_->run(inputs.list(), mode);
+}
+
+Tensors Model::infer(const Tensors& inputs) const {
+  const NoGrad untracked;
+  const FlushDenormals flush;
+  const bool eager = trainer() != nullptr && trainer()->run_eagerly;
+  if (eager || current_recorder() != nullptr) return state_->run(inputs, Mode::infer);
+  return state_->infer(inputs);
 }
 
 Layer& Model::get_layer(std::string_view name) const {

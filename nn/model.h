@@ -105,6 +105,8 @@ class Model {
 
  private:
   std::shared_ptr<TrainerState> require_trainer(const char* what) const;
+  /// One batch of predict().
+  Tensors infer(const Tensors& inputs) const;
 
   struct State;
   std::shared_ptr<State> state_;

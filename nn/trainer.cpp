@@ -1,8 +1,8 @@
 // compile, evaluate, predict and train_on_batch.
 #include "nn/trainer.h"
 
-#include "backends/flush_denormals.h"
 #include "nn/event_loop.h"
+#include "nn/layer_graph.h"
 #include "nn/trainer_state.h"
 #include "tensor/mode.h"
 #include "tensor/ops.h"
@@ -12,15 +12,6 @@
 #include <fmt/format.h>
 
 namespace milgrad::nn {
-namespace {
-
-OneOrMany<Tensor> infer_step(const Model& model, const Tensors& inputs) {
-  const NoGrad no_grad;
-  const FlushDenormals flush;
-  return model(inputs, Mode::infer);
-}
-
-}  // namespace
 
 void Model::compile(const CompileOptions& options) {
   auto trainer = std::make_shared<TrainerState>(*this, options);
@@ -60,18 +51,20 @@ OneOrMany<Tensor> Model::predict(const OneOrMany<Tensor>& inputs,
                                  const PredictOptions& options) const {
   Samples samples{.inputs = inputs.list(), .labels = {}, .weights = {}};
   check_samples("predict", samples);
-  const Batches batches(std::move(samples), options.batch_size);
+  Batches batches(std::move(samples), options.batch_size);
   Model self = *this;
   EventLoop loop({.model = &self,
                   .verbose = options.verbose,
                   .steps = batches.size(),
                   .output = options.output},
                  options.callbacks);
+  if (!loop.watches_inference_batches() && keeps_samples_apart(graph()))
+    batches = batches.enlarged();
   std::vector<Tensors> parts(outputs().size());
   loop.send([](Callback& c) { c.on_predict_begin(); });
   for (std::int64_t i = 0; i < batches.size(); ++i) {
     loop.send([i](Callback& c) { c.on_predict_batch_begin(i); });
-    const OneOrMany<Tensor> results = infer_step(*this, batches[i].inputs);
+    const Tensors results = infer(batches.load(i).inputs);
     for (std::size_t k = 0; k < parts.size(); ++k) parts[k].push_back(results[k]);
     loop.send([i](Callback& c) { c.on_predict_batch_end(i); });
   }

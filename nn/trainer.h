@@ -24,6 +24,9 @@ struct CompileOptions {
   Loss loss;
   /// Not weighted by sample or class weights.
   std::vector<Choice<Metric>> metrics = {};
+  /// Compute every step operation by operation instead of as a compiled program: for layers, losses
+  /// and metrics of your own that read values on the host, and to step through them. Slower.
+  bool run_eagerly = false;
 };
 
 /// Inputs and labels that are not trained on.

@@ -3,10 +3,13 @@
 
 #include "autograd/grad.h"
 #include "backends/flush_denormals.h"
+#include "nn/infer_step.h"
+#include "nn/layer_graph.h"
 #include "tensor/mode.h"
 #include "tensor/operators.h"
 #include "tensor/ops.h"
 
+#include <algorithm>
 #include <ostream>
 #include <set>
 
@@ -32,7 +35,11 @@ std::vector<bool> trainable_flags(const Model& model) {
 }  // namespace
 
 TrainerState::TrainerState(const Model& model, const CompileOptions& options)
-    : optimizer(options.optimizer.get()), loss(options.loss) {
+    : optimizer(options.optimizer.get()),
+      loss(options.loss),
+      run_eagerly(options.run_eagerly),
+      train_step_(compile_step(Kind::train)),
+      test_step_(compile_step(Kind::test)) {
   if (model.outputs().size() != 1)
     throw ValueError(fmt::format("[{}] compile() of a model with {} outputs; expected one",
                                  model.name(), model.outputs().size()),
@@ -71,9 +78,57 @@ Tensor TrainerState::penalties() const {
   return total;
 }
 
-void TrainerState::train_step(const Model& model, const Samples& batch) {
+CompiledFunction TrainerState::compile_step(Kind kind) {
+  const auto step = [this, kind](const Tensors& given) {
+    auto next = given.begin() + static_cast<std::ptrdiff_t>(arguments_.model->inputs().size());
+    Samples batch{{given.begin(), next}, *next, {}};
+    if (arguments_.weights) batch.weights = *++next;
+    compute(kind, *arguments_.model, batch, arguments_.penalty ? *++next : Tensor());
+    return Tensors{};
+  };
+  return milgrad::compile(step, {.name = kind == Kind::train ? "train_step" : "test_step"});
+}
+
+void TrainerState::compute(Kind kind, const Model& model, const Samples& batch,
+                           const Tensor& penalty) {
+  if (kind == Kind::train)
+    train(model, batch);
+  else
+    test(model, batch, penalty);
+}
+
+void TrainerState::run(Kind kind, const Model& model, const Samples& batch, const Tensor& penalty) {
   const FlushDenormals flush;
+  const bool complete = batch.inputs.size() == model.inputs().size() && batch.labels.defined();
+  if (run_eagerly || !complete || current_recorder() != nullptr)
+    return compute(kind, model, batch, penalty);
+  const NoGrad untracked;
+  Tensors& tensors = arguments_.tensors;
+  tensors.assign(batch.inputs.begin(), batch.inputs.end());
+  tensors.push_back(batch.labels);
+  if (batch.weights.defined()) tensors.push_back(batch.weights);
+  if (penalty.defined()) tensors.push_back(penalty);
+  arguments_.model = &model;
+  arguments_.weights = batch.weights.defined();
+  arguments_.penalty = penalty.defined();
+  try {
+    (kind == Kind::train ? train_step_ : test_step_).replay(tensors);
+  } catch (const TraceError& error) {
+    throw TraceError(error.what(), kRunEagerly);
+  }
+  tensors.clear();
+}
+
+void TrainerState::train_step(const Model& model, const Samples& batch) {
   build_optimizer();
+  run(Kind::train, model, batch, {});
+}
+
+void TrainerState::test_step(const Model& model, const Samples& batch, const Tensor& penalty) {
+  run(Kind::test, model, batch, penalty);
+}
+
+void TrainerState::train(const Model& model, const Samples& batch) {
   const Tensor y_pred = model(batch.inputs, Mode::train);
   Tensor batch_loss = loss.compute(batch.labels, y_pred, batch.weights);
   if (const Tensor penalty = penalties(); penalty.defined()) batch_loss = batch_loss + penalty;
@@ -85,9 +140,8 @@ void TrainerState::train_step(const Model& model, const Samples& batch) {
   take_in(batch, y_pred, batch_loss);
 }
 
-void TrainerState::test_step(const Model& model, const Samples& batch, const Tensor& penalty) {
+void TrainerState::test(const Model& model, const Samples& batch, const Tensor& penalty) {
   const NoGrad no_grad;
-  const FlushDenormals flush;
   const Tensor y_pred = model(batch.inputs, Mode::infer);
   const Tensor batch_loss = loss.compute(batch.labels, y_pred, batch.weights);
   take_in(batch, y_pred, penalty.defined() ? batch_loss + penalty : batch_loss);
@@ -97,6 +151,15 @@ void TrainerState::take_in(const Samples& batch, const Tensor& y_pred, const Ten
   const NoGrad no_grad;
   loss_mean.update(batch_loss, size_of(y_pred, {0}));
   for (const auto& [name, metric] : metrics_) metric->update_state(batch.labels, y_pred);
+}
+
+bool TrainerState::evaluates_samples_apart(const Model& model, const Samples& samples) const {
+  const bool mean =
+      loss.reduction() == Reduction::sum_over_batch_size ||
+      (loss.reduction() == Reduction::mean_with_sample_weight && !samples.weights.defined());
+  return mean && keeps_samples_apart(model.graph()) &&
+         std::all_of(metrics_.begin(), metrics_.end(),
+                     [](const auto& metric) { return metric.second->is_mean_over_samples(); });
 }
 
 void TrainerState::build_optimizer() {

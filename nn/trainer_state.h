@@ -1,6 +1,7 @@
 // TrainerState: what compile() makes of a model, and the steps that training consists of.
 #pragma once
 
+#include "autograd/compile.h"
 #include "nn/metrics/mean.h"
 #include "nn/model.h"
 #include "nn/samples.h"
@@ -13,17 +14,23 @@
 
 namespace milgrad::nn {
 
-/// Each step is one function of tensors: nothing in it is read on the host, so that it can be
-/// traced. Loss and metrics gather in Variables.
+/// Each step is one function of tensors, compiled unless the model is to run eagerly or is traced:
+/// nothing in it is read on the host. Loss and metrics gather in Variables.
 struct TrainerState {
   TrainerState(const Model& model, const CompileOptions& options);
+  TrainerState(const TrainerState&) = delete;
+  TrainerState& operator=(const TrainerState&) = delete;
 
-  /// Forward, loss, gradients, update of the weights, metrics.
+  /// Forward, loss, gradients, update of the weights, metrics. Throws TraceError, unless the model
+  /// runs eagerly, where a step reads values on the host.
   void train_step(const Model& model, const Samples& batch);
   /// Forward, loss, metrics. `penalty` is penalties(), which a step does not change.
   void test_step(const Model& model, const Samples& batch, const Tensor& penalty);
   /// The sum of the regularizers' penalties, undefined if there is none.
   Tensor penalties() const;
+  /// Whether loss and metrics of an evaluation do not depend on how the samples are cut into
+  /// batches, but for rounding.
+  bool evaluates_samples_apart(const Model& model, const Samples& samples) const;
 
   /// Gives the optimizer its slots. Throws ValueError if it updates the variables of another model.
   void build_optimizer();
@@ -38,8 +45,15 @@ struct TrainerState {
   std::shared_ptr<Optimizer> optimizer;
   Loss loss;
   Mean loss_mean;
+  bool run_eagerly;
 
  private:
+  enum class Kind { train, test };
+  void run(Kind kind, const Model& model, const Samples& batch, const Tensor& penalty);
+  void compute(Kind kind, const Model& model, const Samples& batch, const Tensor& penalty);
+  CompiledFunction compile_step(Kind kind);
+  void train(const Model& model, const Samples& batch);
+  void test(const Model& model, const Samples& batch, const Tensor& penalty);
   void take_in(const Samples& batch, const Tensor& y_pred, const Tensor& batch_loss);
 
   std::vector<std::pair<std::string, std::shared_ptr<Metric>>> metrics_;
@@ -48,6 +62,17 @@ struct TrainerState {
   std::vector<Weight> penalised_;
   bool optimizer_is_ours_ = false;  // it was built for trained_
   std::vector<bool> flags_;         // of the model's layers: trainable
+
+  // What a compiled step is called with: inputs, labels, then weights and penalty where given.
+  struct Arguments {
+    Tensors tensors = {};
+    const Model* model = nullptr;
+    bool weights = false;
+    bool penalty = false;
+  };
+  Arguments arguments_;
+  CompiledFunction train_step_;
+  CompiledFunction test_step_;
 };
 
 }  // namespace milgrad::nn

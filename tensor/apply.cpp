@@ -22,10 +22,13 @@ void check_inputs(const OpDef& def, std::span<const Tensor> inputs) {
     if (!inputs[i].defined())
       throw ValueError(fmt::format("[{}] input {} is undefined", def.name.value, i));
     const std::uint64_t owner = inputs[i].trace_value().trace;
-    if (owner != 0 && owner != trace)
-      throw TraceError(fmt::format("[{}] input {} ({}) belongs to a trace that has ended",
-                                   def.name.value, i, inputs[i].spec().to_string()),
-                       "return traced tensors from the traced function instead of keeping them");
+    if (owner != 0 && owner != trace) {
+      const std::string origin = describe_ended(inputs[i].trace_value());
+      throw TraceError(
+          fmt::format("[{}] input {} ({}{}{}) belongs to a trace that has ended", def.name.value, i,
+                      inputs[i].spec().to_string(), origin.empty() ? "" : ", ", origin),
+          "return traced tensors from the traced function instead of keeping them");
+    }
     const bool shape_only = i < 64 && ((def.shape_only >> i) & 1u);
     if (owner == 0 && !inputs[i].has_storage() && !shape_only)
       throw GradientError(fmt::format("[{}] input {} ({}) was not saved for the backward pass",

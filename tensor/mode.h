@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace milgrad {
 
@@ -28,6 +29,12 @@ class Recorder {
   /// be when the graph runs.
   virtual bool overwrites(const Storage& /*storage*/) const { return false; }
 };
+
+/// Keeps what a trace that ends says of its values, one text each, for errors about tensors that
+/// outlive it. The latest traces alone are remembered.
+void remember_trace(std::uint64_t trace, std::vector<std::string> descriptions);
+/// "softmax, node 12, layer alpha" for a value of a trace that has ended; "" if it was forgotten.
+std::string describe_ended(TraceValue value);
 
 /// The recorder of this thread, or null: operations are computed.
 Recorder* current_recorder();

@@ -42,10 +42,12 @@ void Tensor::check_host_access(DType wanted) const {
   if (trace_value().trace != 0) {
     const Recorder* recorder = current_recorder();
     const bool live = recorder != nullptr && recorder->id() == trace_value().trace;
+    const std::string origin =
+        live ? recorder->describe(trace_value().value) : describe_ended(trace_value());
     throw TraceError(
-        fmt::format(
-            "[data] the elements of a traced tensor {} are not known{}", spec().to_string(),
-            live ? " (" + recorder->describe(trace_value().value) + ")" : "; its trace has ended"),
+        fmt::format("[data] the elements of a traced tensor {} are not known{}{}",
+                    spec().to_string(), origin.empty() ? "" : " (" + origin + ")",
+                    live ? "" : "; its trace has ended"),
         "a traced function cannot decide on values; use where() or compute outside of the trace");
   }
   if (!has_storage())

@@ -229,9 +229,14 @@ TEST_CASE("trace: host reads and leaked tensors are errors that say where") {
                        "[data] the elements of a traced tensor float32 () are not known (exp, "
                        "node 0, layer alpha)",
                        TraceError);
-  CHECK_THROWS_WITH_AS(neg(leaked), "[neg] input 0 (float32 ()) belongs to a trace that has ended",
+  CHECK_THROWS_WITH_AS(neg(leaked),
+                       "[neg] input 0 (float32 (), exp, node 0, layer alpha) belongs to a trace "
+                       "that has ended",
                        TraceError);
-  CHECK_THROWS_AS(leaked.item(), TraceError);
+  CHECK_THROWS_WITH_AS(leaked.item(),
+                       "[data] the elements of a traced tensor float32 () are not known (exp, node "
+                       "0, layer alpha); its trace has ended",
+                       TraceError);
 }
 
 TEST_CASE("grad: a cotangent has the dtype of its output") {

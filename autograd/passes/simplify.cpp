@@ -49,16 +49,16 @@ bool skip_inner_view(const Graph& graph, const GraphIndex& index, Graph::Operati
 }  // namespace
 
 void shapes(Graph& graph) {
-  // A value of the same shape that is there anyway: an input, an external or what it came from.
+  // A value of the same shape that is there anyway: an input, an external or what it came from. And
+  // of the same dtype, which is that of the result of size_of.
   const GraphIndex index(graph);
   const auto origin = [&](Value value) {
     for (;;) {
       const int i = index.producer(value);
       if (i < 0) return value;
       const Graph::Operation& operation = graph.operations[static_cast<std::size_t>(i)];
-      const auto same =
-          std::find_if(operation.inputs.begin(), operation.inputs.end(),
-                       [&](Value v) { return graph.spec(v).shape == graph.spec(value).shape; });
+      const auto same = std::find_if(operation.inputs.begin(), operation.inputs.end(),
+                                     [&](Value v) { return graph.spec(v) == graph.spec(value); });
       if (same == operation.inputs.end()) return value;
       value = *same;
     }

@@ -27,6 +27,7 @@ class MILAttentionLayer final : public milgrad::nn::Layer {
   /// Throws ValueError unless weight_params_dim > 0.
   MILAttentionLayer(std::int64_t weight_params_dim, const MILAttentionOptions& options);
   std::string class_name() const override { return "MILAttentionLayer"; }
+  bool keeps_samples_apart() const override { return true; }
 
  protected:
   void build(const std::vector<milgrad::Shape>& instances) override;

@@ -67,6 +67,11 @@ class Callback {
   virtual void on_predict_batch_begin(std::int64_t /*batch*/) {}
   virtual void on_predict_batch_end(std::int64_t /*batch*/) {}
 
+  /// Whether on_test_batch_... and on_predict_batch_... mean something to it. Where no callback of
+  /// a run watches these batches, evaluations and predictions may go through larger ones than asked
+  /// for, which is faster.
+  virtual bool watches_inference_batches() const { return true; }
+
   /// The names that on_epoch_end adds to the logs, so that other callbacks may monitor them.
   virtual std::vector<Run::Key> added_keys() const { return {}; }
 

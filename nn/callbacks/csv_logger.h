@@ -23,6 +23,7 @@ class CsvLoggerCallback final : public Callback {
 
   void on_train_begin() override;
   void on_epoch_end(int epoch, Logs& logs) override;
+  bool watches_inference_batches() const override { return false; }
 
  private:
   std::string row(int epoch, const Logs& logs) const;

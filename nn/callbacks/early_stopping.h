@@ -32,6 +32,7 @@ class EarlyStoppingCallback final : public MonitorCallback {
   void on_train_begin() override;
   void on_epoch_end(int epoch, Logs& logs) override;
   void on_train_end(const Logs& logs) override;
+  bool watches_inference_batches() const override { return false; }
 
   /// The epoch (from 0) after which training was ended; empty: it was not.
   std::optional<int> stopped_epoch() const { return stopped_epoch_; }

@@ -20,6 +20,7 @@ class FunctionCallback final : public Callback {
   void on_train_batch_end(std::int64_t batch, const BatchLogs& logs) override {
     call(options_.on_train_batch_end, batch, logs);
   }
+  bool watches_inference_batches() const override { return false; }
 
  private:
   template <class Function, class... Arguments>

@@ -36,6 +36,7 @@ class ModelCheckpointCallback final : public MonitorCallback {
   void on_epoch_begin(int epoch) override { epoch_ = epoch; }
   void on_train_batch_end(std::int64_t batch, const BatchLogs& logs) override;
   void on_epoch_end(int epoch, Logs& logs) override;
+  bool watches_inference_batches() const override { return false; }
 
   /// The file saved last and its epoch (from 0); empty before.
   const std::filesystem::path& saved_path() const { return saved_path_; }

@@ -33,6 +33,7 @@ class ProgbarLoggerCallback final : public Callback {
   void on_predict_begin() override;
   void on_predict_batch_end(std::int64_t batch) override;
   void on_predict_end() override;
+  bool watches_inference_batches() const override { return !in_fit_; }
 
  private:
   void start();

@@ -17,6 +17,7 @@ class TerminateOnNaNCallback final : public Callback {
   explicit TerminateOnNaNCallback(const TerminateOnNaNOptions& options) : options_(options) {}
   void on_epoch_begin(int epoch) override { epoch_ = epoch; }
   void on_train_batch_end(std::int64_t batch, const BatchLogs& logs) override;
+  bool watches_inference_batches() const override { return false; }
 
  private:
   TerminateOnNaNOptions options_;

@@ -10,6 +10,7 @@ class ActivationLayer final : public Layer {
  public:
   ActivationLayer(ActivationFunction function, const LayerOptions& options);
   std::string class_name() const override { return "Activation"; }
+  bool keeps_samples_apart() const override { return function_.is_named(); }
 
  protected:
   Tensors call(const Tensors& inputs, Mode mode) override;

@@ -25,6 +25,7 @@ class DenseLayer final : public Layer {
   DenseLayer(std::int64_t units, const DenseOptions& options);
   std::string class_name() const override { return "Dense"; }
   bool maps_last_axis() const override { return true; }
+  bool keeps_samples_apart() const override { return options_.activation.is_named(); }
 
  protected:
   void build(const std::vector<Shape>& inputs) override;

@@ -20,6 +20,7 @@ class DropoutLayer final : public Layer {
  public:
   DropoutLayer(double rate, const DropoutOptions& options);
   std::string class_name() const override { return "Dropout"; }
+  bool keeps_samples_apart() const override { return true; }
 
  protected:
   Tensors call(const Tensors& inputs, Mode mode) override;

@@ -10,6 +10,7 @@ class FlattenLayer final : public Layer {
  public:
   explicit FlattenLayer(const LayerOptions& options);
   std::string class_name() const override { return "Flatten"; }
+  bool keeps_samples_apart() const override { return true; }
 
  protected:
   Tensors call(const Tensors& inputs, Mode mode) override;

@@ -16,6 +16,7 @@ class InputLayer final : public Layer {
  public:
   explicit InputLayer(const InputOptions& options);
   std::string class_name() const override { return "InputLayer"; }
+  bool keeps_samples_apart() const override { return true; }
   /// The symbolic input (N, sample_shape..).
   SymbolicTensor tensor(const Shape& sample_shape);
 

@@ -10,6 +10,7 @@ class AddLayer final : public Layer {
  public:
   explicit AddLayer(const LayerOptions& options);
   std::string class_name() const override { return "Add"; }
+  bool keeps_samples_apart() const override { return true; }
 
  protected:
   Tensors call(const Tensors& inputs, Mode mode) override;
@@ -21,6 +22,7 @@ class MultiplyLayer final : public Layer {
  public:
   explicit MultiplyLayer(const LayerOptions& options);
   std::string class_name() const override { return "Multiply"; }
+  bool keeps_samples_apart() const override { return true; }
 
  protected:
   Tensors call(const Tensors& inputs, Mode mode) override;
@@ -38,6 +40,7 @@ class ConcatenateLayer final : public Layer {
  public:
   explicit ConcatenateLayer(const ConcatenateOptions& options);
   std::string class_name() const override { return "Concatenate"; }
+  bool keeps_samples_apart() const override { return axis_ > 0 || axis_ == -1; }
 
  protected:
   Tensors call(const Tensors& inputs, Mode mode) override;

@@ -10,6 +10,7 @@ class ReshapeLayer final : public Layer {
  public:
   ReshapeLayer(const Shape& target, const LayerOptions& options);
   std::string class_name() const override { return "Reshape"; }
+  bool keeps_samples_apart() const override { return true; }
 
  protected:
   Tensors call(const Tensors& inputs, Mode mode) override;

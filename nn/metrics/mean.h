@@ -32,6 +32,7 @@ class MeanMetric : public Metric {
   MeanMetric(std::string name, Direction direction, PerSample per_sample);
 
   Direction direction() const override { return direction_; }
+  bool is_mean_over_samples() const override { return true; }
   void update_state(const Tensor& y_true, const Tensor& y_pred,
                     const Tensor& sample_weight = {}) override;
   double result() const override { return mean_.result(); }

@@ -30,6 +30,9 @@ class Metric {
   /// The key in logs.
   const std::string& name() const { return name_; }
   virtual Direction direction() const = 0;
+  /// Whether the result is a mean over samples, which does not depend on how they are cut into
+  /// batches: then evaluations may take larger batches than asked for.
+  virtual bool is_mean_over_samples() const { return false; }
 
   /// Takes in a batch; weights, where given, are one per sample.
   virtual void update_state(const Tensor& y_true, const Tensor& y_pred,
