@@ -94,30 +94,34 @@ TEST_CASE("optim: a NaN gradient reaches the weights") {
 }
 
 TEST_CASE("optim: Adam's square root is the exact one, for every significand and special values") {
-  // With betas 1 and epsilon 0 the moments stay, and x becomes -1 / sqrt(v).
-  const auto check = [](const std::vector<float>& squares) {
+  // With betas 1 the moments stay, and x becomes -1 / (sqrt(v) + epsilon).
+  const auto check = [](std::vector<float> squares, float epsilon) {
     const auto count = static_cast<Dim>(squares.size());
     const Variable x(zeros({count})), m(ones({count})), v(tensor(squares, {count}));
-    adam_update(x, m, v, zeros({count}), scalar(1.0), {.beta_1 = 1, .beta_2 = 1, .epsilon = 0});
+    adam_update(x, m, v, zeros({count}), scalar(1.0, DType::float64),
+                {.beta_1 = 1, .beta_2 = 1, .epsilon = epsilon});
     const auto found = x.value().data<float>();
     std::int64_t wrong = 0;
     for (std::size_t i = 0; i < squares.size(); ++i) {
-      const float expected = 0 - 1 / std::sqrt(squares[i]);
+      const float expected = 0 - 1 / (std::sqrt(squares[i]) + epsilon);
       wrong += std::bit_cast<std::uint32_t>(found[i]) != std::bit_cast<std::uint32_t>(expected);
     }
     CHECK(wrong == 0);
   };
-  for (std::uint32_t exponent : {127u, 128u}) {
-    std::vector<float> squares(1u << 23);
-    for (std::uint32_t i = 0; i < squares.size(); ++i)
-      squares[i] = std::bit_cast<float>(exponent << 23 | i);
-    check(squares);
-  }
+  for (std::uint32_t exponent : {127u, 128u})
+    for (std::uint32_t before : {0u, 16u}) {  // vectors are treated in turns
+      std::vector<float> squares(before, 1.0f);
+      for (std::uint32_t i = 0; i < 1u << 23; ++i)
+        squares.push_back(std::bit_cast<float>(exponent << 23 | i));
+      check(squares, 1e-7f);
+    }
   using Limits = std::numeric_limits<float>;
-  std::vector<float> special{
+  const std::vector<float> special{
       0, Limits::denorm_min(), Limits::min(), Limits::max(), 3e-39f, 7e-31f, 8e-31f, 9e37f};
-  check(special);
-  for (float value : special) check(std::vector<float>(40, value));
+  for (float epsilon : {0.0f, 1e-12f, 6e-8f, 1e-7f, 1e-3f}) {
+    check(special, epsilon);
+    for (float value : special) check(std::vector<float>(40, value), epsilon);
+  }
 }
 
 TEST_CASE("optim: updates raise the version of every variable they write") {

@@ -39,25 +39,23 @@ constexpr int kMostVectors[] = {0, 8, 6, 4, 2};
 #endif
 constexpr int kMostRows = static_cast<int>(std::size(kMostVectors)) - 1;
 
-template <class T, int rows, int vectors>
+template <class T, int rows, int vectors, bool kWhole>
 HWY_NOINLINE void multiply_tile(Tile<T> t) {
   constexpr std::int64_t kLanes = HWY_LANES(T);
   using D = hn::ScalableTag<T>;
   const D d;
-  const FirstLanes<D> last(t.last);
+  const std::conditional_t<kWhole, AllLanes, FirstLanes<D>> last(t.last);
   hn::Vec<D> sum[rows][vectors];
   each<rows>([&](auto i) MILGRAD_INLINE_LAMBDA {
     each<vectors>([&](auto j) MILGRAD_INLINE_LAMBDA { sum[i][j] = hn::Zero(d); });
   });
   for (std::int64_t k = 0; k < t.k; ++k, t.weights += t.n) {
-    hn::Vec<D> w[vectors];
-    each<vectors - 1>([&](auto j)
-                          MILGRAD_INLINE_LAMBDA { w[j] = hn::LoadU(d, t.weights + j * kLanes); });
-    w[vectors - 1] = last.load(d, t.weights + (vectors - 1) * kLanes);
-    each<rows>([&](auto i) MILGRAD_INLINE_LAMBDA {
-      const auto x = hn::Set(d, t.x[i * t.x_step + k]);
-      each<vectors>([&](auto j)
-                        MILGRAD_INLINE_LAMBDA { sum[i][j] = hn::MulAdd(x, w[j], sum[i][j]); });
+    hn::Vec<D> x[rows];
+    each<rows>([&](auto i) MILGRAD_INLINE_LAMBDA { x[i] = hn::Set(d, t.x[i * t.x_step + k]); });
+    each<vectors>([&](auto j) MILGRAD_INLINE_LAMBDA {
+      const T* from = t.weights + j * kLanes;
+      const auto w = in_register(j + 1 == vectors ? last.load(d, from) : hn::LoadU(d, from));
+      each<rows>([&](auto i) MILGRAD_INLINE_LAMBDA { sum[i][j] = hn::MulAdd(x[i], w, sum[i][j]); });
     });
   }
   each<rows>([&](auto i) MILGRAD_INLINE_LAMBDA {
@@ -71,21 +69,28 @@ HWY_NOINLINE void multiply_tile(Tile<T> t) {
 template <class T>
 using TileKernel = void (*)(Tile<T>);
 
-template <class T, int rows, int... vectors>
-constexpr void fill_row(TileKernel<T> (&table)[9], std::integer_sequence<int, vectors...>) {
-  ((table[vectors + 1] = multiply_tile<T, rows, vectors + 1>), ...);
-}
-
+/// The kernels by rows and vectors, where the last vector is whole or not; float64 is for checking
+/// and does with the general ones.
 template <class T>
-struct TileKernels {
-  TileKernel<T> table[kMostRows + 1][9] = {};
-  constexpr TileKernels() { fill(std::make_integer_sequence<int, kMostRows>()); }
-  template <int... rows>
-  constexpr void fill(std::integer_sequence<int, rows...>) {
-    (fill_row<T, rows + 1>(table[rows + 1],
-                           std::make_integer_sequence<int, kMostVectors[rows + 1]>()),
-     ...);
+class TileKernels {
+ public:
+  constexpr TileKernels() { fill_all(std::make_integer_sequence<int, kMostRows>()); }
+  TileKernel<T> find(bool whole, std::int64_t rows, std::int64_t vectors) const {
+    return kernels_[whole][rows - 1][vectors - 1];
   }
+
+ private:
+  template <int... rows>
+  constexpr void fill_all(std::integer_sequence<int, rows...>) {
+    (fill<rows + 1>(std::make_integer_sequence<int, kMostVectors[rows + 1]>()), ...);
+  }
+  template <int rows, int... vectors>
+  constexpr void fill(std::integer_sequence<int, vectors...>) {
+    ((kernels_[0][rows - 1][vectors] = multiply_tile<T, rows, vectors + 1, false>), ...);
+    constexpr bool kWhole = std::is_same_v<T, float>;
+    ((kernels_[1][rows - 1][vectors] = multiply_tile<T, rows, vectors + 1, kWhole>), ...);
+  }
+  TileKernel<T> kernels_[2][kMostRows][kMostVectors[1]] = {};
 };
 
 /// y [m, n] = x w over `t.k` positions: tiles of equal height and width.
@@ -102,7 +107,7 @@ void multiply(Tile<T> t, std::int64_t m) {
     for (std::int64_t panels = (vectors + most - 1) / most; panels > 0; --panels) {
       const std::int64_t width = left / panels;
       panel.last = std::min(kLanes, t.n - (panel.weights - t.weights) - (width - 1) * kLanes);
-      kKernels.table[rows][width](panel);
+      kKernels.find(panel.last == kLanes, rows, width)(panel);
       panel.weights += width * kLanes;
       panel.y += width * kLanes;
       left -= width;
@@ -158,8 +163,8 @@ void multiply_rows(const DenseProducts<T>& d, const DenseProduct<T>& p, std::int
     multiply(tile, d.m);
 }
 
-/// y = f(sum of the partial products + bias), whole rows of them; `parts` is 1 or kRowParts, and
-/// `from` may be y itself.
+/// y = f(sum of the partial products + bias), whole rows of them; `parts` is 1, 2 or 4, and `from`
+/// may be y itself.
 template <class T, int parts, class F>
 HWY_NOINLINE void finish_rows(F f, const T* from, std::int64_t part_size, const T* bias, T* y,
                               std::int64_t y_step, std::int64_t rows, std::int64_t columns) {
@@ -169,7 +174,8 @@ HWY_NOINLINE void finish_rows(F f, const T* from, std::int64_t part_size, const 
   const auto step = [&](std::int64_t i, std::int64_t j, const auto& lanes) MILGRAD_INLINE_LAMBDA {
     const T* z = from + i * y_step + j;
     auto sum = lanes.load(d, z);
-    if constexpr (parts == kRowParts)
+    if constexpr (parts == 2) sum = hn::Add(sum, lanes.load(d, z + part_size));
+    if constexpr (parts == 4)
       sum = hn::Add(hn::Add(sum, lanes.load(d, z + part_size)),
                     hn::Add(lanes.load(d, z + 2 * part_size), lanes.load(d, z + 3 * part_size)));
     if (bias != nullptr) sum = hn::Add(sum, lanes.load(d, bias + j));
@@ -211,33 +217,48 @@ void finish(const DenseProduct<T>& p, const T* from, std::int64_t part_size, std
   }
 }
 
+/// Part `part` of `parts` of all products with several row parts; one with fewer takes some of
+/// them.
+template <class T>
+void multiply_parts(const DenseProducts<T>& d, std::int64_t parts, std::int64_t part) {
+  T* partial = d.scratch;
+  for (int i = 0; i < d.count; ++i) {
+    const DenseProduct<T>& p = d.products[i];
+    const std::int64_t own_parts = row_parts(d.k, p.n), step = parts / own_parts;
+    if (own_parts == 1) continue;
+    const std::int64_t own = part / step;
+    if (part % step == 0)
+      multiply_rows(d, p, row_part(d.k, own_parts, own), row_part(d.k, own_parts, own + 1),
+                    partial + own * d.m * p.n);
+    partial += own_parts * d.m * p.n;
+  }
+}
+
 template <class T>
 void few_rows(const DenseProducts<T>& given) {
   const DenseProducts<T> d = given;
-  std::int64_t shared = 0;
-  for (int i = 0; i < d.count; ++i)
-    if (is_shared(d.k, d.products[i].n)) shared += d.k * d.products[i].n;
-  if (shared > 0)
-    parallel_owned(kRowParts, shared, [d](std::int64_t part) {
-      T* partial = d.scratch;
-      for (int i = 0; i < d.count; ++i) {
-        const DenseProduct<T>& p = d.products[i];
-        if (!is_shared(d.k, p.n)) continue;
-        multiply_rows(d, p, row_part(d.k, part), row_part(d.k, part + 1),
-                      partial + part * d.m * p.n);
-        partial += kRowParts * d.m * p.n;
-      }
-    });
+  std::int64_t parts = 1, weights = 0;
+  for (int i = 0; i < d.count; ++i) {
+    parts = std::max(parts, row_parts(d.k, d.products[i].n));
+    weights += d.k * d.products[i].n;
+  }
+  if (parts > 1)
+    parallel_owned(parts, weights,
+                   [d, parts](std::int64_t part) { multiply_parts(d, parts, part); });
   const T* partial = d.scratch;
   for (int i = 0; i < d.count; ++i) {
     const DenseProduct<T>& p = d.products[i];
-    if (is_shared(d.k, p.n)) {
-      finish<T, kRowParts>(p, partial, d.m * p.n, 0, 0, d.m, p.n);
-      partial += kRowParts * d.m * p.n;
-    } else {
+    const std::int64_t own_parts = row_parts(d.k, p.n), part_size = d.m * p.n;
+    if (own_parts == 1) {
       multiply_rows(d, p, 0, d.k, p.y);
       finish<T, 1>(p, p.y, 0, 0, 0, d.m, p.n);
+      continue;
     }
+    if (own_parts == 2)
+      finish<T, 2>(p, partial, part_size, 0, 0, d.m, p.n);
+    else
+      finish<T, 4>(p, partial, part_size, 0, 0, d.m, p.n);
+    partial += own_parts * part_size;
   }
 }
 
@@ -308,7 +329,7 @@ void multiply(const DenseProducts<T>& d) {
 
 std::int64_t dense_scratch(std::int64_t m, std::int64_t k, std::int64_t n) {
   if (!has_few_rows(m, k)) return gemm_scratch(sizes_of(m, k, n));
-  return is_shared(k, n) ? kRowParts * m * n : 0;
+  return row_parts(k, n) > 1 ? row_parts(k, n) * m * n : 0;
 }
 
 void dense_products(const DenseProducts<float>& d) { multiply(d); }

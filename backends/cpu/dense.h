@@ -10,18 +10,20 @@
 
 namespace milgrad::cpu {
 
-/// The rows of a large weight matrix [k, n] are cut into parts that depend on k alone: each thread
-/// owns contiguous ones, in every kernel that reads or updates the matrix.
-inline constexpr std::int64_t kRowParts = 4;
-/// Part i is rows row_part(k, i) .. row_part(k, i + 1) - 1, a whole number of vectors for all parts
-/// but the last.
-constexpr std::int64_t row_part(std::int64_t k, std::int64_t i) {
-  constexpr std::int64_t kRows = 16;
-  return i == kRowParts ? k : std::min(k, (k * i / kRowParts + kRows / 2) / kRows * kRows);
+/// The rows of a large weight matrix [k, n] are cut into parts that depend on its shape alone: each
+/// thread owns contiguous ones, in every kernel that reads or updates the matrix. One part: the
+/// matrix stays with the calling thread, which has read it before another has begun.
+inline constexpr std::int64_t kMostRowParts = 4;
+constexpr std::int64_t row_parts(std::int64_t k, std::int64_t n) {
+  constexpr std::int64_t kTwoParts = 12'000, kFourParts = 60'000;  // weights
+  return k * n >= kFourParts ? kMostRowParts : k * n >= kTwoParts ? 2 : 1;
 }
-/// Fewer weights stay with the calling thread: they are read before another has begun.
-inline constexpr std::int64_t kSharedWeights = 12'000;
-constexpr bool is_shared(std::int64_t k, std::int64_t n) { return k * n >= kSharedWeights; }
+/// Part i of `parts` is rows row_part(k, parts, i) .. row_part(k, parts, i + 1) - 1, a whole number
+/// of vectors for all parts but the last.
+constexpr std::int64_t row_part(std::int64_t k, std::int64_t parts, std::int64_t i) {
+  constexpr std::int64_t kRows = 16;
+  return i == parts ? k : std::min(k, (k * i / parts + kRows / 2) / kRows * kRows);
+}
 
 /// y [m, n] = activation(x [m, k] weights [k, n] + bias [n])
 template <class T>

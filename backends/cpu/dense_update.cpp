@@ -42,7 +42,7 @@ struct Update {
   Slots<T> w;     // [k, n]
   Slots<T> bias;  // [n] or null
   T* dx;          // [m, k] or null
-  T* squares;     // [kRowParts]
+  T* squares;     // [kMostRowParts]
   T* scratch;
   std::int64_t m, k, n;
   RuleNumbers<T> numbers;
@@ -463,21 +463,20 @@ HWY_NOINLINE void update_bias(const Update<T>& given) {
 
 template <class T, class Rule>
 void update(Update<T> u, T* sum_of_squares) {
-  T squares[kRowParts] = {};
+  T squares[kMostRowParts] = {};
   u.squares = sum_of_squares == nullptr ? nullptr : squares;
   if (u.k * u.n == 0) {
     if (u.dx != nullptr) std::fill_n(u.dx, u.m * u.k, T{0});
     if (u.bias.x != nullptr) update_bias<T, Rule>(u);
-  } else if (is_shared(u.k, u.n)) {
+  } else {
+    const std::int64_t parts = row_parts(u.k, u.n);
     constexpr std::int64_t kWeight = 4;  // an update takes as much longer than reading does
-    parallel_owned(kRowParts, kWeight * u.k * u.n, [u](std::int64_t part) {
+    parallel_owned(parts, kWeight * u.k * u.n, [u, parts](std::int64_t part) {
       if (part == 0 && u.bias.x != nullptr) update_bias<T, Rule>(u);
-      const T sum = update_part<T, Rule>(u, part, row_part(u.k, part), row_part(u.k, part + 1));
+      const T sum =
+          update_part<T, Rule>(u, part, row_part(u.k, parts, part), row_part(u.k, parts, part + 1));
       if (u.squares != nullptr) u.squares[part] = sum;
     });
-  } else {
-    if (u.bias.x != nullptr) update_bias<T, Rule>(u);
-    squares[0] = update_part<T, Rule>(u, 0, 0, u.k);
   }
   if (sum_of_squares != nullptr)
     *sum_of_squares = (squares[0] + squares[1]) + (squares[2] + squares[3]);

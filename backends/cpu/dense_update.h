@@ -19,7 +19,7 @@ constexpr std::int64_t rows_of_block(std::int64_t n) {
 /// Elements of scratch memory for m rows of x and weights [k, n].
 constexpr std::int64_t dense_update_scratch(std::int64_t m, std::int64_t k, std::int64_t n) {
   if (m <= kMostTileRows || n == 0) return 0;
-  return (is_shared(k, n) ? kRowParts : 1) * rows_of_block(n) * n;
+  return row_parts(k, n) * rows_of_block(n) * n;
 }
 
 }  // namespace milgrad::cpu

@@ -7,7 +7,7 @@
 #define MILGRAD_BACKENDS_CPU_DENSE_UPDATE_RULES_H
 #endif
 
-#include "backends/cpu/exact_sqrt.h"
+#include "backends/cpu/root_plus_epsilon.h"
 #include "backends/cpu/simd_memory.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -43,7 +43,7 @@ class AdamRule {
         step_(hn::Set(D(), n.step)),
         rest_1_(hn::Set(D(), n.a)),
         rest_2_(hn::Set(D(), n.b)),
-        epsilon_(hn::Set(D(), n.epsilon)) {}
+        root_(n.epsilon) {}
 
   /// One step of the elements from `at` on, whose values are x and gradients g.
   template <class Lanes>
@@ -54,13 +54,14 @@ class AdamRule {
     v = hn::MulAdd(rest_2_, hn::MulSub(g, g, v), v);
     lanes.store(m, d, s_.first + at);
     lanes.store(v, d, s_.second + at);
-    const V change = hn::Div(hn::Mul(step_, m), hn::Add(exact_sqrt(v), epsilon_));
+    const V change = hn::Div(hn::Mul(step_, m), root_(v, at));
     lanes.store(hn::Sub(x, change), d, s_.x + at);
   }
 
  private:
   Slots<T> s_;
-  V step_, rest_1_, rest_2_, epsilon_;
+  V step_, rest_1_, rest_2_;
+  RootPlusEpsilon<T> root_;
 };
 
 /// x -= lr g; with momentum v = mu v - lr g and x += v, or with Nesterov's look-ahead

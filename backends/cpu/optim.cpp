@@ -8,7 +8,7 @@
 #include <hwy/foreach_target.h>
 // clang-format on
 
-#include "backends/cpu/exact_sqrt.h"
+#include "backends/cpu/root_plus_epsilon.h"
 #include "backends/cpu/simd_memory.h"
 #include "backends/cpu/thread_pool.h"
 #include "backends/kernel_table.h"
@@ -31,7 +31,8 @@ HWY_NOINLINE void adam_range(AdamNumbers<T> n, T* __restrict x, T* __restrict m,
   using D = hn::ScalableTag<T>;
   constexpr std::int64_t kLanes = HWY_LANES(T);
   const D d;
-  const auto alpha = hn::Set(d, n.alpha), epsilon = hn::Set(d, n.epsilon);
+  const RootPlusEpsilon<T> root(n.epsilon);
+  const auto alpha = hn::Set(d, n.alpha);
   const auto rest_1 = hn::Set(d, n.rest_1), rest_2 = hn::Set(d, n.rest_2);
   const auto step = [&](std::int64_t i, auto lanes) MILGRAD_INLINE_LAMBDA {
     const auto gradient = lanes.load(d, g + i);
@@ -41,8 +42,8 @@ HWY_NOINLINE void adam_range(AdamNumbers<T> n, T* __restrict x, T* __restrict m,
         hn::Add(second, hn::Mul(hn::Sub(hn::Mul(gradient, gradient), second), rest_2));
     lanes.store(moment, d, m + i);
     lanes.store(square, d, v + i);
-    const auto root = hn::Add(exact_sqrt(square), epsilon);
-    lanes.store(hn::Sub(lanes.load(d, x + i), hn::Div(hn::Mul(moment, alpha), root)), d, x + i);
+    const auto change = hn::Div(hn::Mul(moment, alpha), root(square, i));
+    lanes.store(hn::Sub(lanes.load(d, x + i), change), d, x + i);
   };
   std::int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) step(i, AllLanes{});

@@ -60,6 +60,8 @@ HWY_INLINE void store_first(hn::Vec<D> v, D d, T* y, std::int64_t count) {
 /// Loads and stores of whole vectors, and of the first elements of vectors: for loops written once
 /// for both.
 struct AllLanes {
+  AllLanes() = default;
+  explicit AllLanes(std::int64_t) {}
   template <class D, class T>
   HWY_INLINE hn::Vec<D> load(D d, const T* p) const {
     return hn::LoadU(d, p);
@@ -93,6 +95,17 @@ class FirstLanes {
   std::int64_t count_;
   hn::Mask<D> mask_;
 };
+
+/// A value that several instructions read stays in a register; GCC would load it for each anew.
+template <class V>
+HWY_INLINE V in_register(V v) {
+#if HWY_TARGET == HWY_AVX3
+  asm("" : "+v"(v.raw));
+#elif HWY_ARCH_X86
+  asm("" : "+x"(v.raw));
+#endif
+  return v;
+}
 
 /// f(0), .., f(count - 1), each with its index as a constant: GCC 12 keeps an array of vectors in
 /// registers only if no index of it is a variable.
