@@ -1,0 +1,46 @@
+// Kinds of operations.
+#include "autograd/passes/families.h"
+
+#include <algorithm>
+
+namespace milgrad {
+
+bool is_elementwise(Op op) {
+  switch (op) {
+#define OP(name)
+#define UNARY(name) case Op::name:
+#define BINARY(name) case Op::name:
+#define COMPARISON(name) case Op::name:
+#include "tensor/ops.def"
+#undef OP
+    case Op::elu:
+    case Op::clip:
+    case Op::logical_not:
+    case Op::logical_and:
+    case Op::logical_or:
+    case Op::logical_xor:
+    case Op::isfinite:
+    case Op::where:
+    case Op::cast: return true;
+    default: return false;
+  }
+}
+
+bool reads_elements(Op op, std::size_t operand) {
+  return operand >= 64 || ((definition(op).shape_only >> operand) & 1u) == 0;
+}
+
+std::optional<double> constant_number(const Graph& graph, Value value) {
+  const Graph::External* external = graph.find_external(value);
+  if (external == nullptr || !is_constant(*external)) return {};
+  const Tensor& x = external->tensor;
+  return visit_dtype(x.dtype(), [&]<class T>() -> std::optional<double> {
+    const auto elements = x.data<T>();
+    const auto first = elements.begin();
+    if (elements.empty() || std::any_of(first, elements.end(), [&](T e) { return e != *first; }))
+      return {};
+    return static_cast<double>(*first);
+  });
+}
+
+}  // namespace milgrad
