@@ -43,9 +43,8 @@ bool read_before_broadcast(const Graph& graph, const GraphIndex& index, Operatio
     const Operation* wide = index.produced_by(operation.inputs[k], Op::broadcast_like);
     if (wide == nullptr) continue;
     const bool another_is_whole = std::any_of(
-        operation.inputs.begin(), operation.inputs.end(), [&](Value v) {
-          return v != operation.inputs[k] && graph.spec(v).shape == whole;
-        });
+        operation.inputs.begin(), operation.inputs.end(),
+        [&](Value v) { return v != operation.inputs[k] && graph.spec(v).shape == whole; });
     if (!another_is_whole) continue;
     operation.inputs[k] = wide->inputs[0];
     return true;
@@ -75,8 +74,8 @@ bool reshape_for_sum(Graph& graph, const GraphIndex&, Operation& operation) {
   const Spec to = graph.spec(operation.outputs[0]);
   if (from.shape.has_symbol() || from.shape.numel() != to.shape.numel()) return false;
   const Value like = graph.add_constant(Tensor::abstract(to));
-  operation = {Op::reshape_like, NoAttrs{}, {operation.inputs[0], like}, operation.outputs,
-               operation.scope};
+  operation = {
+      Op::reshape_like, NoAttrs{}, {operation.inputs[0], like}, operation.outputs, operation.scope};
   return true;
 }
 

@@ -1,5 +1,6 @@
-// alike: the same operation on each part of a stack becomes one operation on the stack. So one Dense
-// applied to several inputs reads its weights once, and what follows each of them is done for all.
+// alike: the same operation on each part of a stack becomes one operation on the stack. So one
+// Dense applied to several inputs reads its weights once, and what follows each of them is done for
+// all.
 #include "autograd/graph_index.h"
 #include "autograd/passes/families.h"
 #include "autograd/passes/pass.h"
@@ -92,15 +93,16 @@ class Matcher {
 };
 
 /// The operation on stacks that does what all members do, and the unstacking of its result.
-std::vector<Operation> stacked(Graph& graph, const Matcher& matcher, const std::vector<int>& members) {
+std::vector<Operation> stacked(Graph& graph, const Matcher& matcher,
+                               const std::vector<int>& members) {
   const Operation first = graph.operations[static_cast<std::size_t>(members[0])];
   const auto count = static_cast<Dim>(members.size());
   Operation whole{first.op, first.attrs, {}, {}, first.scope};
   for (std::size_t k = 0; k < first.inputs.size(); ++k) {
     const Spec& spec = graph.spec(first.inputs[k]);
     if (!reads_elements(first.op, k))
-      whole.inputs.push_back(graph.add_constant(
-          Tensor::abstract({with_leading(count, spec.shape), spec.dtype})));
+      whole.inputs.push_back(
+          graph.add_constant(Tensor::abstract({with_leading(count, spec.shape), spec.dtype})));
     else
       whole.inputs.push_back(matcher.whole(first, k).value_or(first.inputs[k]));
   }
@@ -187,7 +189,8 @@ bool unstack_for_split(Graph& graph, int i) {
   if (split.op != Op::split_like) return false;
   const Spec whole = graph.spec(split.inputs[0]), part = graph.spec(split.outputs[0]);
   const int axis = std::get<AxisAttrs>(split.attrs).axis;
-  if (whole.shape.has_symbol() || whole.shape.product(0, axis) != 1 || part.shape.rank() == kMaxRank)
+  if (whole.shape.has_symbol() || whole.shape.product(0, axis) != 1 ||
+      part.shape.rank() == kMaxRank)
     return false;
   for (Value value : split.outputs)
     if (!(graph.spec(value) == part)) return false;
@@ -210,8 +213,11 @@ bool reshape_for_concat(Graph& graph, const GraphIndex& index, int i) {
       out.shape.has_symbol() || out.shape.product(0, std::get<AxisAttrs>(concat.attrs).axis) != 1)
     return false;
   const Value whole = parts->inputs[0];
-  concat = {Op::reshape_like, NoAttrs{}, {whole, graph.add_constant(Tensor::abstract(out))},
-            concat.outputs, concat.scope};
+  concat = {Op::reshape_like,
+            NoAttrs{},
+            {whole, graph.add_constant(Tensor::abstract(out))},
+            concat.outputs,
+            concat.scope};
   return true;
 }
 
@@ -256,8 +262,11 @@ bool join_products(Graph& graph, const GraphIndex& index, const Parts& parts, in
     const int rank = spec.shape.rank();
     const Spec rows{{spec.shape.product(0, rank - 1), spec.shape.back()}, spec.dtype};
     const Value value = graph.add_value(rows);
-    added.push_back({Op::reshape_like, NoAttrs{},
-                     {whole, graph.add_constant(Tensor::abstract(rows))}, {value}, ""});
+    added.push_back({Op::reshape_like,
+                     NoAttrs{},
+                     {whole, graph.add_constant(Tensor::abstract(rows))},
+                     {value},
+                     ""});
     return value;
   };
   for (Value whole : wholes)

@@ -21,8 +21,10 @@ bool is_elementwise(Op op) {
     case Op::logical_xor:
     case Op::isfinite:
     case Op::where:
-    case Op::cast: return true;
-    default: return false;
+    case Op::cast:
+      return true;
+    default:
+      return false;
   }
 }
 

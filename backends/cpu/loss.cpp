@@ -1,4 +1,4 @@
-// Losses from logits. The softmax losses go row by row: with m = max(x) and s = sum(exp(x - m)) the
+// Losses. The softmax losses go row by row: with m = max(x) and s = sum(exp(x - m)) the
 // logarithm of softmax is x - m - log(s).
 #include "backends/kernel_table.h"
 
@@ -53,7 +53,68 @@ void binary_cross_entropy(const T* x, const T* t, T* y, std::int64_t count) {
               rest);
 }
 
+template <class T>
+T clipped(T share, const NumberAttrs& bounds) {
+  const T low = static_cast<T>(bounds.a), high = static_cast<T>(bounds.b);
+  return share < low ? low : share > high ? high : share;
+}
+
+/// p = softmax(x); the loss of the row.
+template <class T>
+T clipped_cross_entropy_row(const T* x, const T* t, T* p, std::int64_t classes,
+                            const NumberAttrs& bounds) {
+  softmax_row(x, p, classes);
+  T total = 0, sum = 0;
+  for (std::int64_t i = 0; i < classes; ++i) total += p[i];
+  for (std::int64_t i = 0; i < classes; ++i) sum += t[i] * std::log(clipped(p[i] / total, bounds));
+  return -sum;
+}
+
+/// dx from p, targets and the cotangent g of the loss; where the clip held, nothing flows.
+template <class T>
+void clipped_cross_entropy_gradient_row(const T* p, const T* t, T g, T* dx, std::int64_t classes,
+                                        const NumberAttrs& bounds) {
+  T total = 0, inner = 0, outer = 0;
+  for (std::int64_t i = 0; i < classes; ++i) total += p[i];
+  for (std::int64_t i = 0; i < classes; ++i) {
+    const T share = p[i] / total, c = clipped(share, bounds);
+    dx[i] = share == c ? -g * t[i] / c / total : T(0);
+    inner += dx[i] * share;
+  }
+  for (std::int64_t i = 0; i < classes; ++i) {
+    dx[i] = (dx[i] - inner) * p[i];
+    outer += dx[i];
+  }
+  for (std::int64_t i = 0; i < classes; ++i) dx[i] -= p[i] * outer;
+}
+
 }  // namespace
+
+void clipped_softmax_cross_entropy(const Call& call) {
+  const std::int64_t rows = call.in(0).shape[0], classes = call.in(0).shape[1];
+  visit_floating(call.out().dtype, [&]<class T>() {
+    const T *x = call.in(0).as<const T>(), *t = call.in(1).as<const T>();
+    parallel_ranges(rows, classes * kExpWork, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t i = first * classes; i < last * classes; i += classes)
+        call.out(1).as<T>()[i / classes] = clipped_cross_entropy_row(
+            x + i, t + i, call.out().as<T>() + i, classes, call.get<NumberAttrs>());
+    });
+  });
+}
+
+void clipped_softmax_cross_entropy_gradient(const Call& call) {
+  const std::int64_t rows = call.in(0).shape[0], classes = call.in(0).shape[1];
+  visit_floating(call.out().dtype, [&]<class T>() {
+    const T *p = call.in(0).as<const T>(), *t = call.in(1).as<const T>();
+    const T* g = call.in(2).as<const T>();
+    parallel_ranges(rows, classes * 2, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t i = first; i < last; ++i)
+        clipped_cross_entropy_gradient_row(p + i * classes, t + i * classes, g[i],
+                                           call.out().as<T>() + i * classes, classes,
+                                           call.get<NumberAttrs>());
+    });
+  });
+}
 
 void sparse_softmax_cross_entropy(const Call& call) {
   const std::int64_t classes = call.in(0).shape[1];
@@ -104,6 +165,8 @@ namespace milgrad::cpu {
 HWY_EXPORT(sparse_softmax_cross_entropy);
 HWY_EXPORT(softmax_cross_entropy);
 HWY_EXPORT(binary_cross_entropy_with_logits);
+HWY_EXPORT(clipped_softmax_cross_entropy);
+HWY_EXPORT(clipped_softmax_cross_entropy_gradient);
 
 void sparse_softmax_cross_entropy(const Call& call) {
   MILGRAD_DISPATCH(sparse_softmax_cross_entropy)(call);
@@ -111,6 +174,12 @@ void sparse_softmax_cross_entropy(const Call& call) {
 void softmax_cross_entropy(const Call& call) { MILGRAD_DISPATCH(softmax_cross_entropy)(call); }
 void binary_cross_entropy_with_logits(const Call& call) {
   MILGRAD_DISPATCH(binary_cross_entropy_with_logits)(call);
+}
+void clipped_softmax_cross_entropy(const Call& call) {
+  MILGRAD_DISPATCH(clipped_softmax_cross_entropy)(call);
+}
+void clipped_softmax_cross_entropy_gradient(const Call& call) {
+  MILGRAD_DISPATCH(clipped_softmax_cross_entropy_gradient)(call);
 }
 
 }  // namespace milgrad::cpu
