@@ -76,7 +76,7 @@ bool fuse_backward(Graph& graph, const GraphIndex& index, const Operation& clip,
                         {whole.outputs[0], whole.inputs[1], whole.inputs[2]});
   for (int i = 0; i < static_cast<int>(graph.operations.size()); ++i) {
     const Operation last = graph.operations[static_cast<std::size_t>(i)];
-    if (last.op != Op::sub) continue;
+    if (last.op != Op::softmax_gradient) continue;
     const auto found = pattern.find(graph, index, last.outputs[0]);
     if (!found || found->values.at(whole.outputs[0]) != softmax.outputs[0]) continue;
     rewrite(graph, std::vector<int>{i},

@@ -1,4 +1,4 @@
-// softmax, log_softmax and logsumexp along an axis.
+// softmax, its gradient, log_softmax and logsumexp along an axis.
 #include "backends/kernel_table.h"
 
 // clang-format off: the order matters
@@ -60,6 +60,16 @@ void log_softmax_columns(const T* x, T* y, const AxisView& view, std::int64_t wi
     }
 }
 
+/// dx = y (g - sum(g y)) down `count` elements that are `stride` apart.
+template <class T>
+void softmax_gradient_line(const T* y, const T* g, T* dx, std::int64_t count, std::int64_t stride) {
+  double total = 0;
+  for (std::int64_t i = 0; i < count * stride; i += stride)
+    total += static_cast<double>(g[i]) * static_cast<double>(y[i]);
+  const T sum = static_cast<T>(total);
+  for (std::int64_t i = 0; i < count * stride; i += stride) dx[i] = y[i] * (g[i] - sum);
+}
+
 /// m + log(s); exp(inf - inf) is NaN, but the sum with something infinite is infinite.
 template <class T>
 T log_sum(T m, double s) {
@@ -80,6 +90,21 @@ void softmax(const Call& call) {
         softmax_columns(x, call.out().as<T>() + outer * size + begin, view.length, view.inner,
                         width);
       });
+}
+
+void softmax_gradient(const Call& call) {
+  const AxisView view = view_of(call);
+  visit_floating(call.in(0).dtype, [&]<class T>() {
+    const T *y = call.in(0).as<const T>(), *g = call.in(1).as<const T>();
+    T* dx = call.out().as<T>();
+    parallel_ranges(
+        view.outer * view.inner, view.length * 2, [&](std::int64_t first, std::int64_t last) {
+          for (std::int64_t i = first; i < last; ++i) {
+            const std::int64_t at = i / view.inner * view.length * view.inner + i % view.inner;
+            softmax_gradient_line(y + at, g + at, dx + at, view.length, view.inner);
+          }
+        });
+  });
 }
 
 void log_softmax(const Call& call) {
@@ -117,10 +142,12 @@ HWY_AFTER_NAMESPACE();
 namespace milgrad::cpu {
 
 HWY_EXPORT(softmax);
+HWY_EXPORT(softmax_gradient);
 HWY_EXPORT(log_softmax);
 HWY_EXPORT(logsumexp);
 
 void softmax(const Call& call) { MILGRAD_DISPATCH(softmax)(call); }
+void softmax_gradient(const Call& call) { MILGRAD_DISPATCH(softmax_gradient)(call); }
 void log_softmax(const Call& call) { MILGRAD_DISPATCH(log_softmax)(call); }
 void logsumexp(const Call& call) { MILGRAD_DISPATCH(logsumexp)(call); }
 

@@ -35,10 +35,31 @@ Cost softmax_cost(std::span<const Spec> inputs, std::span<const Spec> outputs, c
   return cost;
 }
 
-/// dx = y (g - sum(g y))
+std::vector<Spec> infer_softmax_gradient(const InferArgs& args) {
+  expect_inputs(args, 2);
+  expect_same_dtype(args, kFloating);
+  expect_axis(args, 0, args.get<AxisAttrs>().axis);
+  if (args.shape(0) == args.shape(1)) return {args.inputs[0]};
+  throw ShapeError(fmt::format("[{}] the cotangent has shape {}; expected {}", args.op,
+                               args.shape(1).to_string(), args.shape(0).to_string()));
+}
+
+Tensor softmax_gradient(const Tensor& y, const Tensor& g, int axis) {
+  return apply_one(Op::softmax_gradient, AxisAttrs{axis}, {y, g});
+}
+
 Tensors softmax_vjp(const VjpArgs& v) {
-  const Tensor weighted = mul(v.g(), v.out());
-  return {sub(weighted, mul(v.out(), sum(weighted, {v.get<AxisAttrs>().axis}, true)))};
+  return {softmax_gradient(v.out(), v.g(), v.get<AxisAttrs>().axis)};
+}
+
+/// With s = sum(g y): of y (g - s) in y, h (g - s) - g sum(h y); in g, the same operation on h.
+Tensors softmax_gradient_vjp(const VjpArgs& v) {
+  const Tensor &y = v.in(0), &g = v.in(1), &h = v.g();
+  const int axis = v.get<AxisAttrs>().axis;
+  const auto inner = [&](const Tensor& x) { return sum(mul(x, y), {axis}, true); };
+  Tensor dy;
+  if (v.needs(0)) dy = sub(mul(h, sub(g, inner(g))), mul(g, inner(h)));
+  return {dy, v.needs(1) ? softmax_gradient(y, h, axis) : Tensor()};
 }
 
 /// dx = g - softmax(x) sum(g)
@@ -62,6 +83,35 @@ constinit const OpDef op_softmax{
 Tensor softmax(const Tensor& x, int axis) {
   return apply_one(Op::softmax, AxisAttrs{normalize_axis("softmax", axis, x.shape())}, {x});
 }
+
+constinit const OpDef op_softmax_gradient{
+    .name = "softmax_gradient",
+    .doc = "y (g - sum(g y)) along an axis: the gradient of softmax from its result and cotangent",
+    .dtypes = kFloating,
+    .infer = infer_softmax_gradient,
+    .vjp = differentiable(softmax_gradient_vjp),
+    .saves = kSavesAllInputs,
+    .samples =
+        [] {
+          return std::vector<Sample>{{{{{2, 5}}, {{2, 5}}}, AxisAttrs{1}},
+                                     {{{{2, 3, 4}}, {{2, 3, 4}}}, AxisAttrs{1}},
+                                     {{{{4, 1}}, {{4, 1}}}, AxisAttrs{0}}};
+        },
+    .bad_samples =
+        [] {
+          return std::vector<BadSample>{
+              {{{Shape{2, 3}, DType::float32}, {Shape{2, 1}, DType::float32}},
+               AxisAttrs{1},
+               "the cotangent has shape (2, 1); expected (2, 3)"}};
+        },
+    .cost = streaming_cost<4>,
+    .reference =
+        [](std::span<const Tensor> in, const Attrs& attrs) {
+          const Tensor weighted = mul(in[1], in[0]);
+          const Tensor total = sum(weighted, {std::get<AxisAttrs>(attrs).axis}, true);
+          return Tensors{sub(weighted, mul(in[0], total))};
+        },
+};
 
 constinit const OpDef op_log_softmax{
     .name = "log_softmax",
