@@ -1,5 +1,5 @@
-// dense: a product with a kernel, its bias and its activation become one operation; and several such
-// layers on one input become one that reads the input once.
+// dense: a product with a kernel, its bias and its activation become one operation; and several
+// such layers on one input become one that reads the input once.
 #include "autograd/graph_index.h"
 #include "autograd/passes/families.h"
 #include "autograd/passes/pass.h"
@@ -13,10 +13,14 @@ using Operation = Graph::Operation;
 
 std::optional<Activation> activation_of(Op op) {
   switch (op) {
-    case Op::relu: return Activation::relu;
-    case Op::tanh: return Activation::tanh;
-    case Op::sigmoid: return Activation::sigmoid;
-    default: return {};
+    case Op::relu:
+      return Activation::relu;
+    case Op::tanh:
+      return Activation::tanh;
+    case Op::sigmoid:
+      return Activation::sigmoid;
+    default:
+      return {};
   }
 }
 

@@ -17,14 +17,14 @@ constexpr std::int64_t kMostRows = 32;
 
 /// What is known of a kernel's update: the pieces that one operation will replace.
 struct Update {
-  int step;                      // sgd_update or adam_update of the kernel
-  Value kernel, x, g;            // kernel gradient = x^T g, both as rows
-  double decay = 0;              // kernel gradient += decay * kernel
-  std::vector<int> gradient;     // the operations of the gradient
-  int bias_step = -1;            // the step of the bias whose gradient is the sum of g's rows
+  int step;                   // sgd_update or adam_update of the kernel
+  Value kernel, x, g;         // kernel gradient = x^T g, both as rows
+  double decay = 0;           // kernel gradient += decay * kernel
+  std::vector<int> gradient;  // the operations of the gradient
+  int bias_step = -1;         // the step of the bias whose gradient is the sum of g's rows
   std::vector<int> bias_gradient = {};
-  int input_gradient = -1;       // g kernel^T
-  int sum_of_squares = -1;       // sum(kernel^2), and the square
+  int input_gradient = -1;  // g kernel^T
+  int sum_of_squares = -1;  // sum(kernel^2), and the square
   int square = -1;
 };
 
@@ -35,9 +35,7 @@ const Operation& at(const Graph& graph, int i) {
 bool is_step(Op op) { return op == Op::sgd_update || op == Op::adam_update; }
 
 /// Operand of an optimizer's step that is the gradient.
-Value gradient_of(const Operation& step) {
-  return step.inputs[step.op == Op::adam_update ? 3 : 1];
-}
+Value gradient_of(const Operation& step) { return step.inputs[step.op == Op::adam_update ? 3 : 1]; }
 
 /// decay * kernel, or nothing.
 std::optional<double> decay_term(const Graph& graph, const GraphIndex& index, Value value,
@@ -54,10 +52,9 @@ std::optional<double> decay_term(const Graph& graph, const GraphIndex& index, Va
 bool take_product(const Graph& graph, const GraphIndex& index, Value value, Update& update) {
   const Operation* product = index.produced_by(value, Op::matmul);
   if (product == nullptr || !index.has_one_use(value)) return false;
-  const bool fits =
-      std::get<MatmulAttrs>(product->attrs) == MatmulAttrs{.transpose_a = true} &&
-      graph.spec(product->inputs[0]).shape.rank() == 2 &&
-      graph.spec(product->inputs[1]).shape.rank() == 2;
+  const bool fits = std::get<MatmulAttrs>(product->attrs) == MatmulAttrs{.transpose_a = true} &&
+                    graph.spec(product->inputs[0]).shape.rank() == 2 &&
+                    graph.spec(product->inputs[1]).shape.rank() == 2;
   if (!fits) return false;
   update.x = product->inputs[0];
   update.g = product->inputs[1];
@@ -88,8 +85,10 @@ std::vector<Value> reshaped(const Graph& graph, const GraphIndex& index, Value v
   const auto whole = [&](Value v) {
     for (;;) {
       const int i = index.producer(v);
-      if (i < 0 || at(graph, i).outputs.size() != 1 || definition(at(graph, i).op).alias == nullptr ||
-          !(graph.spec(at(graph, i).inputs[0]).shape.product(0, graph.spec(at(graph, i).inputs[0]).shape.rank()) ==
+      if (i < 0 || at(graph, i).outputs.size() != 1 ||
+          definition(at(graph, i).op).alias == nullptr ||
+          !(graph.spec(at(graph, i).inputs[0])
+                .shape.product(0, graph.spec(at(graph, i).inputs[0]).shape.rank()) ==
             graph.spec(v).shape.product(0, graph.spec(v).shape.rank())))
         return v;
       v = at(graph, i).inputs[0];
@@ -123,7 +122,8 @@ void take_bias(const Graph& graph, const GraphIndex& index, Update& update) {
   for (Value rows : reshaped(graph, index, update.g))
     for (const Use& use : index.uses(rows)) {
       const Operation& sum = at(graph, use.operation);
-      if (sum.outputs.size() != 1 || use.operand != 0 || !index.has_one_use(sum.outputs[0])) continue;
+      if (sum.outputs.size() != 1 || use.operand != 0 || !index.has_one_use(sum.outputs[0]))
+        continue;
       const int next = index.uses(sum.outputs[0])[0].operation;
       const Operation& bias_step = at(graph, next);
       if (next == update.step || !is_step(bias_step.op) || !same_optimizer(step, bias_step) ||
@@ -162,8 +162,8 @@ void take_sum_of_squares(const Graph& graph, const GraphIndex& index, Update& up
 std::vector<int> members(const Update& update) {
   std::vector<int> all = update.gradient;
   all.insert(all.end(), update.bias_gradient.begin(), update.bias_gradient.end());
-  for (int i : {update.step, update.bias_step, update.input_gradient, update.sum_of_squares,
-                update.square})
+  for (int i :
+       {update.step, update.bias_step, update.input_gradient, update.sum_of_squares, update.square})
     if (i >= 0) all.push_back(i);
   return all;
 }

@@ -6,9 +6,6 @@ namespace {
 
 using Domain = SampleInput::Domain;
 
-constexpr const char* kOnlyInPrograms =
-    "programs are not differentiated; compile the function that calls grad()";
-
 /// (samples, classes) for the first two inputs.
 void expect_rows(const InferArgs& args, int count) {
   expect_inputs(args, count);
