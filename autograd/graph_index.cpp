@@ -46,6 +46,7 @@ GraphIndex::GraphIndex(const Graph& graph)
       uses_(graph.values.size()),
       is_output_(graph.values.size()),
       roots_(graph.values.size()),
+      overwritten_(graph.values.size()),
       predecessors_(graph.operations.size()) {
   for (Value value : graph.outputs) is_output_[static_cast<std::size_t>(value)] = true;
   for (std::size_t v = 0; v < roots_.size(); ++v) roots_[v] = static_cast<Value>(v);
@@ -101,6 +102,12 @@ void GraphIndex::order_memory(const Graph& graph) {
         version.readers.push_back(static_cast<int>(i));
     }
   }
+  for (const auto& [value, external] : externals) {
+    const Storage* memory = external->tensor.storage().get();
+    overwritten_[static_cast<std::size_t>(value)] = std::any_of(
+        versions.begin(), versions.end(),
+        [&](const auto& entry) { return entry.first.first == memory && entry.second.writer >= 0; });
+  }
   const Version* previous = nullptr;
   const Storage* storage = nullptr;
   for (const auto& [key, version] : versions) {
@@ -147,7 +154,7 @@ bool GraphIndex::can_fuse(std::span<const int> operations) const {
   return true;
 }
 
-void rewrite(Graph& graph, std::span<const int> removed, std::vector<Graph::Operation> added) {
+bool try_rewrite(Graph& graph, std::span<const int> removed, std::vector<Graph::Operation> added) {
   std::vector<bool> gone(graph.operations.size());
   for (int i : removed) gone[static_cast<std::size_t>(i)] = true;
   const int last = removed.empty() ? static_cast<int>(graph.operations.size()) - 1
@@ -155,17 +162,25 @@ void rewrite(Graph& graph, std::span<const int> removed, std::vector<Graph::Oper
   std::vector<Graph::Operation> operations;
   for (int i = 0; i < static_cast<int>(gone.size()); ++i) {
     if (!gone[static_cast<std::size_t>(i)])
-      operations.push_back(std::move(graph.operations[static_cast<std::size_t>(i)]));
+      operations.push_back(graph.operations[static_cast<std::size_t>(i)]);
     if (i == last) std::move(added.begin(), added.end(), std::back_inserter(operations));
   }
-  graph.operations = std::move(operations);
-  const GraphIndex index(graph);
-  const std::vector<int> order = sorted(index, static_cast<int>(graph.operations.size()));
-  if (order.size() != graph.operations.size())
-    throw Error("[graph] a pass made operations that wait for each other");
+  std::swap(graph.operations, operations);
+  const std::vector<int> order =
+      sorted(GraphIndex(graph), static_cast<int>(graph.operations.size()));
+  if (order.size() != graph.operations.size()) {
+    std::swap(graph.operations, operations);
+    return false;
+  }
   std::vector<Graph::Operation> result;
   for (int i : order) result.push_back(std::move(graph.operations[static_cast<std::size_t>(i)]));
   graph.operations = std::move(result);
+  return true;
+}
+
+void rewrite(Graph& graph, std::span<const int> removed, std::vector<Graph::Operation> added) {
+  if (!try_rewrite(graph, removed, std::move(added)))
+    throw Error("[graph] a pass made operations that wait for each other");
 }
 
 int remove_dead(Graph& graph) {

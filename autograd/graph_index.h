@@ -30,6 +30,12 @@ class GraphIndex {
   /// The value whose memory this one may share: views lead back to what they look into.
   Value root(Value value) const { return roots_[static_cast<std::size_t>(value)]; }
 
+  /// Whether the elements are those of a variable that the graph overwrites: reading them later is
+  /// then another thing than reading a copy.
+  bool is_overwritten(Value value) const {
+    return overwritten_[static_cast<std::size_t>(root(value))];
+  }
+
   /// Operations that must have run before: the producers of operands; and for the memory of a
   /// variable, readers of a version before the operation that overwrites it, and that one before
   /// readers of the next version.
@@ -47,8 +53,12 @@ class GraphIndex {
   std::vector<std::vector<Use>> uses_;
   std::vector<bool> is_output_;
   std::vector<Value> roots_;
+  std::vector<bool> overwritten_;
   std::vector<std::vector<int>> predecessors_;
 };
+
+/// As rewrite(), but leaves the graph as it was and returns false if no order exists.
+bool try_rewrite(Graph& graph, std::span<const int> removed, std::vector<Graph::Operation> added);
 
 /// Replaces operations by others and puts all into an order that respects every value and every
 /// variable, as close to the present one as it can be: `added` come where the last of `removed`

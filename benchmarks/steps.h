@@ -3,7 +3,9 @@
 
 namespace milgrad::bench {
 
-/// mil_step_eager/threads:N: one step of the Keras example at batch 1, a mean over whole epochs.
+/// One step of fit(), a mean over whole epochs: mil_step/threads:N and mil_step_eager (the Keras
+/// example at batch 1), second_model_step, digits_mlp_step, ensemble_step/MEMBERS/threads:N; and
+/// core_to_core, the round trip between two cores.
 void register_steps();
 
 }  // namespace milgrad::bench

@@ -1,18 +1,21 @@
 // Training and averaging of several models.
 #include "nn/ensemble.h"
 
+#include "backends/cpu/thread_pool.h"
 #include "nn/seed.h"
 #include "tensor/mode.h"
 #include "tensor/operators.h"
 #include "tensor/random.h"
 
+#include <mutex>
 #include <utility>
 
 #include <fmt/format.h>
 
 namespace milgrad::nn {
 
-Ensemble::Ensemble(int members, const Factory& factory, const EnsembleOptions& options) {
+Ensemble::Ensemble(int members, const Factory& factory, const EnsembleOptions& options)
+    : side_by_side_(options.side_by_side) {
   if (members < 1)
     throw ValueError(fmt::format("[Ensemble] {} members; expected 1 or more", members));
   if (!factory)
@@ -43,15 +46,32 @@ Ensemble Ensemble::first(int count) const {
   return part;
 }
 
+History Ensemble::fit_member(int member, const OneOrMany<Tensor>& inputs, const Tensor& labels,
+                             FitOptions options) {
+  const std::size_t i = index_of(member);
+  if (!options.shuffle_seed) options.shuffle_seed = shuffle_seeds_[i];
+  return members_[i].fit(inputs, labels, options);
+}
+
 std::vector<History> Ensemble::fit(const OneOrMany<Tensor>& inputs, const Tensor& labels,
                                    const MemberFitOptions& options, const Progress& progress) {
   std::vector<History> histories;
-  for (int i = 0; i < size(); ++i) {
-    if (progress) progress(i, size());
-    FitOptions own = options(i);
-    if (!own.shuffle_seed) own.shuffle_seed = shuffle_seeds_[static_cast<std::size_t>(i)];
-    histories.push_back((*this)[i].fit(inputs, labels, own));
-    if (histories.back().interrupted) return histories;
+  if (side_by_side_) {
+    std::vector<FitOptions> own;
+    for (int i = 0; i < size(); ++i) own.push_back(options(i));
+    histories.resize(members_.size());
+    std::mutex reporting;
+    cpu::parallel_for(size(), [&](std::int64_t member) {
+      const int i = static_cast<int>(member);
+      if (const std::lock_guard lock(reporting); progress) progress(i, size());
+      histories[index_of(i)] = fit_member(i, inputs, labels, own[index_of(i)]);
+    });
+  } else {
+    for (int i = 0; i < size(); ++i) {
+      if (progress) progress(i, size());
+      histories.push_back(fit_member(i, inputs, labels, options(i)));
+      if (histories.back().interrupted) return histories;
+    }
   }
   if (progress) progress(size(), size());
   return histories;
@@ -84,6 +104,7 @@ Ensemble Ensemble::transform(const std::function<Model(const Model& member)>& ma
   for (const Model& member : members_) made.members_.push_back(make(member));
   made.seeds_ = seeds_;
   made.shuffle_seeds_ = shuffle_seeds_;
+  made.side_by_side_ = side_by_side_;
   return made;
 }
 

@@ -12,6 +12,10 @@ namespace milgrad::nn {
 struct EnsembleOptions {
   /// Member i is built, and its training shuffled, with seeds from SeedScope(derive_seed(seed, i)).
   std::uint64_t seed = 0;
+  /// Trains the members at the same time, each on one thread (see set_num_threads): the results are
+  /// the same bits. Callbacks and progress are then called by several threads, and a member that is
+  /// interrupted does not keep the others from ending.
+  bool side_by_side = false;
 };
 
 class Ensemble {
@@ -36,8 +40,8 @@ class Ensemble {
   Model& operator[](int member) { return members_[index_of(member)]; }
   const Model& operator[](int member) const { return members_[index_of(member)]; }
 
-  /// Trains one member after the other; stops behind one that was interrupted. Where the options
-  /// give no shuffle_seed, each member gets its own.
+  /// Trains one member after the other and stops behind one that was interrupted, or all side by
+  /// side. Where the options give no shuffle_seed, each member gets its own.
   std::vector<History> fit(const OneOrMany<Tensor>& inputs, const Tensor& labels,
                            const MemberFitOptions& options, const Progress& progress = {});
 
@@ -54,11 +58,14 @@ class Ensemble {
 
  private:
   Ensemble() = default;
+  History fit_member(int member, const OneOrMany<Tensor>& inputs, const Tensor& labels,
+                     FitOptions options);
   std::size_t index_of(int member) const;
 
   std::vector<Model> members_;
   std::vector<std::uint64_t> seeds_;
   std::vector<std::uint64_t> shuffle_seeds_;
+  bool side_by_side_ = false;
 };
 
 }  // namespace milgrad::nn

@@ -1,4 +1,5 @@
 // fit(): epochs of training steps with validation, in Keras's order of events.
+#include "backends/cpu/thread_pool.h"
 #include "nn/event_loop.h"
 #include "nn/model_inputs.h"
 #include "nn/seed.h"
@@ -109,6 +110,7 @@ class Fit {
   }
 
   void run_batches() {
+    const cpu::KeepWorkersAwake awake;
     const BatchLogs logs = batch_logs(state_);
     for (std::int64_t i = 0; i < batches_.size(); ++i) {
       loop_.send([i](Callback& c) { c.on_train_batch_begin(i); });

@@ -123,6 +123,7 @@ TEST_CASE("trainer: a train step can be traced, and its replay does the same") {
   nn::Model eager = compiled(nn::SGD({.learning_rate = 0.1, .momentum = 0.9}));
   eager.trainer()->run_eagerly = true;
   nn::Model traced = compiled(nn::SGD({.learning_rate = 0.1, .momentum = 0.9}));
+  traced.trainer()->run_eagerly = true;
   const Data data = training_data();
   eager.train_on_batch(data.x, data.y);
   traced.train_on_batch(data.x, data.y);

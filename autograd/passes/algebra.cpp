@@ -22,38 +22,50 @@ Value without_factor(const Graph& graph, const Operation& product, double& facto
   return -1;
 }
 
-bool same_spec(const Graph& graph, Value a, Value b) { return graph.spec(a) == graph.spec(b); }
-
-/// x * 1, x / 1 -> x
-Value drop_one(const Graph& graph, const GraphIndex&, const Operation& operation) {
-  if (operation.op != Op::mul && operation.op != Op::div) return -1;
-  const auto one = [&](std::size_t k) {
-    return constant_number(graph, operation.inputs[k]) == 1.0 &&
-           same_spec(graph, operation.inputs[1 - k], operation.outputs[0]);
-  };
-  if (one(1)) return operation.inputs[0];
-  return operation.op == Op::mul && one(0) ? operation.inputs[1] : -1;
+const Operation& at(const Graph& graph, int i) {
+  return graph.operations[static_cast<std::size_t>(i)];
 }
 
-/// An elementwise operation broadcasts its operands itself.
-bool read_before_broadcast(const Graph& graph, const GraphIndex& index, Operation& operation) {
-  if (!is_elementwise(operation.op) || operation.inputs.size() < 2) return false;
-  const Shape& whole = graph.spec(operation.outputs[0]).shape;
-  for (std::size_t k = 0; k < operation.inputs.size(); ++k) {
-    const Operation* wide = index.produced_by(operation.inputs[k], Op::broadcast_like);
-    if (wide == nullptr) continue;
-    const bool another_is_whole = std::any_of(
-        operation.inputs.begin(), operation.inputs.end(),
-        [&](Value v) { return v != operation.inputs[k] && graph.spec(v).shape == whole; });
-    if (!another_is_whole) continue;
-    operation.inputs[k] = wide->inputs[0];
+bool same_spec(const Graph& graph, Value a, Value b) { return graph.spec(a) == graph.spec(b); }
+
+/// x * 1, x / 1 -> x, unless that would show later values of a variable.
+bool drop_one(Graph& graph, const GraphIndex& index, int i) {
+  const Operation& operation = at(graph, i);
+  if (operation.op != Op::mul && operation.op != Op::div) return false;
+  const Value result = operation.outputs[0];
+  for (std::size_t k = 0; k < 2; ++k) {
+    const Value x = operation.inputs[1 - k];
+    if ((operation.op == Op::div && k == 0) || constant_number(graph, operation.inputs[k]) != 1.0 ||
+        !same_spec(graph, x, result) || index.is_overwritten(x))
+      continue;
+    graph.replace_uses(result, x);
+    remove_dead(graph);
     return true;
   }
   return false;
 }
 
+/// An elementwise operation broadcasts its operands itself.
+bool read_before_broadcast(Graph& graph, const GraphIndex& index, int i) {
+  Operation operation = at(graph, i);
+  if (!is_elementwise(operation.op) || operation.inputs.size() < 2) return false;
+  const Shape& whole = graph.spec(operation.outputs[0]).shape;
+  for (Value& operand : operation.inputs) {
+    const Operation* wide = index.produced_by(operand, Op::broadcast_like);
+    if (wide == nullptr) continue;
+    const bool another_is_whole =
+        std::any_of(operation.inputs.begin(), operation.inputs.end(),
+                    [&](Value v) { return v != operand && graph.spec(v).shape == whole; });
+    if (!another_is_whole) continue;
+    operand = wide->inputs[0];
+    return try_rewrite(graph, std::vector<int>{i}, {operation});
+  }
+  return false;
+}
+
 /// c (d x) -> (c d) x for numbers c and d.
-bool join_factors(Graph& graph, const GraphIndex& index, Operation& operation) {
+bool join_factors(Graph& graph, const GraphIndex& index, int i) {
+  Operation operation = at(graph, i);
   if (operation.op != Op::mul || !is_floating(graph.spec(operation.outputs[0]).dtype)) return false;
   double outer = 0, inner = 0;
   const Value product = without_factor(graph, operation, outer);
@@ -62,17 +74,19 @@ bool join_factors(Graph& graph, const GraphIndex& index, Operation& operation) {
   if (before == nullptr) return false;
   const Value x = without_factor(graph, *before, inner);
   if (x < 0 || !same_spec(graph, x, product)) return false;
-  const DType dtype = graph.spec(x).dtype;
-  operation.inputs = {graph.add_constant(scalar(outer * inner, dtype)), x};
-  return true;
+  operation.inputs = {graph.add_constant(scalar(outer * inner, graph.spec(x).dtype)), x};
+  return try_rewrite(graph, std::vector<int>{i}, {operation});
 }
 
 /// A sum over axes of size 1 is another shape of the same elements.
-bool reshape_for_sum(Graph& graph, const GraphIndex&, Operation& operation) {
+bool reshape_for_sum(Graph& graph, const GraphIndex& index, int i) {
+  Operation& operation = graph.operations[static_cast<std::size_t>(i)];
   if (operation.op != Op::sum && operation.op != Op::sum_to_like) return false;
   const Spec& from = graph.spec(operation.inputs[0]);
   const Spec to = graph.spec(operation.outputs[0]);
-  if (from.shape.has_symbol() || from.shape.numel() != to.shape.numel()) return false;
+  if (from.shape.has_symbol() || from.shape.numel() != to.shape.numel() ||
+      index.is_overwritten(operation.inputs[0]))
+    return false;
   const Value like = graph.add_constant(Tensor::abstract(to));
   operation = {
       Op::reshape_like, NoAttrs{}, {operation.inputs[0], like}, operation.outputs, operation.scope};
@@ -86,7 +100,8 @@ bool swaps_last_two(const Operation& transpose) {
   return axes.rank() >= 2 && axes[axes.rank() - 2] == axes.rank() - 1;
 }
 
-bool take_in_transpose(const GraphIndex& index, Operation& operation) {
+bool take_in_transpose(Graph& graph, const GraphIndex& index, int i) {
+  Operation operation = at(graph, i);
   if (operation.op != Op::matmul) return false;
   auto attrs = std::get<MatmulAttrs>(operation.attrs);
   bool changed = false;
@@ -99,7 +114,7 @@ bool take_in_transpose(const GraphIndex& index, Operation& operation) {
     changed = true;
   }
   operation.attrs = attrs;
-  return changed;
+  return changed && try_rewrite(graph, std::vector<int>{i}, {operation});
 }
 
 }  // namespace
@@ -108,27 +123,19 @@ void algebra(Graph& graph) {
   for (bool changed = true; changed;) {
     changed = false;
     const GraphIndex index(graph);
-    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
-      Operation& operation = graph.operations[i];
-      if (const Value same = drop_one(graph, index, operation); same >= 0) {
-        graph.replace_uses(operation.outputs[0], same);
-        changed = changed || !index.uses(operation.outputs[0]).empty();
-      }
-      changed = read_before_broadcast(graph, index, operation) || changed;
-      changed = join_factors(graph, index, operation) || changed;
-      changed = reshape_for_sum(graph, index, operation) || changed;
-      if (changed) break;
-    }
-    remove_dead(graph);
+    for (int i = 0; i < static_cast<int>(graph.operations.size()) && !changed; ++i)
+      changed = drop_one(graph, index, i) || read_before_broadcast(graph, index, i) ||
+                join_factors(graph, index, i) || reshape_for_sum(graph, index, i);
   }
+  remove_dead(graph);
 }
 
 void transposes(Graph& graph) {
   for (bool changed = true; changed;) {
     changed = false;
     const GraphIndex index(graph);
-    for (Operation& operation : graph.operations)
-      changed = take_in_transpose(index, operation) || changed;
+    for (int i = 0; i < static_cast<int>(graph.operations.size()) && !changed; ++i)
+      changed = take_in_transpose(graph, index, i);
   }
   remove_dead(graph);
 }
