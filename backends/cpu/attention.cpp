@@ -20,6 +20,8 @@
 
 #include "backends/cpu/softmax_rows.h"
 
+#include <hwy/cache_control.h>
+
 HWY_BEFORE_NAMESPACE();
 namespace milgrad::cpu::HWY_NAMESPACE {
 namespace {
@@ -162,11 +164,15 @@ template <class T>
 HWY_NOINLINE void pool_columns(const T* __restrict h, const T* __restrict alpha, std::int64_t rows,
                                std::int64_t stride, std::int64_t width, T* __restrict y) {
   double total[kPoolColumns] = {};
+  constexpr std::int64_t kLine = 64 / sizeof(T), kAhead = 16;  // rows
   for (std::int64_t first = 0; first < rows; first += kSumRows) {
     T block[kPoolColumns] = {};
     const std::int64_t last = std::min(rows, first + kSumRows);
-    for (std::int64_t row = first; row < last; ++row)
-      for (std::int64_t c = 0; c < width; ++c) block[c] += alpha[row] * h[row * stride + c];
+    for (std::int64_t row = first; row < last; ++row) {
+      const T* x = h + row * stride;
+      for (std::int64_t c = 0; c < width; c += kLine) hwy::Prefetch(x + kAhead * stride + c);
+      for (std::int64_t c = 0; c < width; ++c) block[c] += alpha[row] * x[c];
+    }
     for (std::int64_t c = 0; c < width; ++c) total[c] += static_cast<double>(block[c]);
   }
   for (std::int64_t c = 0; c < width; ++c) y[c] = static_cast<T>(total[c]);
@@ -239,7 +245,8 @@ void score_gradients(const AttentionSizes& s, const Bags& bags, const T* h, cons
 
 /// For `rows` rows, whose score gradients are ds: dt = gradients of the products behind the gates,
 /// and what they add to the sums [dw | db_v | db_u | db_w]. dt may be the gates themselves. Sums
-/// over the rows stay in registers, since memory just written is slow to read.
+/// over the rows stay in registers, since memory just written is slow to read; the next rows are
+/// asked for ahead, since so many streams are too many for the processor to foresee.
 template <bool gated, int rows, class T>
 HWY_INLINE void gate_gradient_rows(const Operands<T>& o, const T* gates, const T* ds, T* dt,
                                    T* sums) {
@@ -255,6 +262,10 @@ HWY_INLINE void gate_gradient_rows(const Operands<T>& o, const T* gates, const T
     for (int row = 0; row < rows; ++row) {
       const T* gate = gates + row * columns + j;
       T* to = dt + row * columns + j;
+      hwy::Prefetch(gate + rows * columns);
+      hwy::Prefetch(to + rows * columns);
+      if constexpr (gated) hwy::Prefetch(gate + rows * columns + hidden);
+      if constexpr (gated) hwy::Prefetch(to + rows * columns + hidden);
       const auto a = load(d, gate, count), score = hn::Set(d, ds[row]), dy = hn::Mul(score, w);
       auto da = dy, y = a;
       if constexpr (gated) {
