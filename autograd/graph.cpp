@@ -31,6 +31,12 @@ std::string attributes_of(const Graph::Operation& operation) {
   return attributes.empty() ? "" : " " + attributes;
 }
 
+/// Of an external without memory only the shape is read.
+const char* kind_of(const Graph::External& external) {
+  if (!external.tensor.has_storage()) return "shape";
+  return is_constant(external) ? "constant" : "variable";
+}
+
 std::string quoted(const std::string& text) {
   std::string result = "\"";
   for (char c : text) result += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
@@ -64,6 +70,11 @@ bool is_constant(const Graph::External& external) {
   return external.tensor.has_storage() && !external.tensor.storage()->is_variable();
 }
 
+bool is_view(const Graph& graph, const Graph::Operation& operation) {
+  const auto alias = definition(operation.op).alias;
+  return alias != nullptr && alias(graph.spec(operation.inputs[0]), operation.attrs) != kNoAlias;
+}
+
 Value Graph::add_value(const Spec& spec) {
   values.push_back(spec);
   return static_cast<Value>(values.size()) - 1;
@@ -92,7 +103,8 @@ std::string Graph::to_string() const {
   for (Value value : inputs)
     text += fmt::format("%{} = input  {}\n", value, spec(value).to_string());
   for (const External& external : externals)
-    text += fmt::format("%{} = external  {}\n", external.value, external.tensor.spec().to_string());
+    text += fmt::format("%{} = {}  {}\n", external.value, kind_of(external),
+                        external.tensor.spec().to_string());
   for (const Operation& operation : operations) {
     std::string types;
     for (Value value : operation.outputs) types += "  " + spec(value).to_string();
@@ -116,7 +128,7 @@ std::string Graph::to_dot() const {
   };
   for (Value value : inputs) source(value, "input", " shape=ellipse");
   for (const External& external : externals)
-    source(external.value, is_constant(external) ? "constant" : "variable", " shape=ellipse");
+    source(external.value, kind_of(external), " shape=ellipse");
   for (std::size_t i = 0; i < operations.size(); ++i) {
     const Operation& operation = operations[i];
     node(fmt::format("n{}", i), name_of(operation.op) + attributes_of(operation), "");

@@ -62,4 +62,7 @@ void check_arguments(const Graph& graph, std::span<const Tensor> arguments);
 /// Whether an external never changes: it is not the memory of a Variable.
 bool is_constant(const Graph::External& external);
 
+/// Whether the results of an operation lie in the memory of its first operand.
+bool is_view(const Graph& graph, const Graph::Operation& operation);
+
 }  // namespace milgrad

@@ -62,7 +62,7 @@ GraphIndex::GraphIndex(const Graph& graph)
   for (std::size_t pass = 0, changed = 1; changed != 0 && pass < roots_.size(); ++pass) {
     changed = 0;
     for (const Graph::Operation& operation : graph.operations) {
-      if (definition(operation.op).alias == nullptr) continue;
+      if (!is_view(graph, operation)) continue;
       for (Value value : operation.outputs)
         if (std::exchange(roots_[static_cast<std::size_t>(value)], root(operation.inputs[0])) !=
             root(operation.inputs[0]))

@@ -38,6 +38,11 @@ std::vector<Spec> infer_all(const Graph& graph, std::span<const Tensor> argument
   return specs;
 }
 
+/// Whether an argument has elements that a replay does not overwrite before it reads them.
+bool is_readable(const Tensor& argument, const Tensor& arena) {
+  return argument.has_storage() && argument.storage() != arena.storage();
+}
+
 }  // namespace
 
 /// A program for certain shapes: kernels and the views they get.
@@ -143,7 +148,9 @@ struct Program::Binding {
 
   bool fits(std::span<const Tensor> given) const {
     for (std::size_t i = 0; i < given.size(); ++i)
-      if (!given[i].defined() || !(given[i].spec() == arguments[i])) return false;
+      if (!given[i].defined() || !(given[i].spec() == arguments[i]) ||
+          !is_readable(given[i], arena))
+        return false;
     return true;
   }
 
@@ -190,6 +197,16 @@ Program::Binding& Program::bind(std::span<const Tensor> arguments) {
       }
   }
   check_arguments(graph_, arguments);
+  for (std::size_t i = 0; i < arguments.size(); ++i)
+    if (!arguments[i].has_storage())
+      throw TraceError(fmt::format("[program] argument {} ({}) has no elements", i,
+                                   arguments[i].spec().to_string()),
+                       "a traced tensor is known in its trace only");
+    else if (arena_.defined() && !is_readable(arguments[i], arena_))
+      throw ValueError(
+          fmt::format("[program] argument {} ({}) is an output that the replay overwrites", i,
+                      arguments[i].spec().to_string()),
+          "copy() the outputs of replay() that go back into the same program");
   auto binding = std::make_unique<Binding>(graph_, arguments, plan_options_);
   const std::size_t held = arena_.defined() ? static_cast<std::size_t>(arena_.numel()) : 0;
   if (!arena_.defined() || held < binding->plan.arena_bytes) {

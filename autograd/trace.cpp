@@ -35,7 +35,11 @@ class Tracer : public Recorder {
   Tensors record(Op op, const Attrs& attrs, std::span<const Tensor> inputs,
                  std::span<const Spec> outputs) override {
     Graph::Operation operation{op, attrs, {}, {}, current_scope()};
-    for (const Tensor& x : inputs) operation.inputs.push_back(value_of(x));
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const bool shape_only = i < 64 && ((definition(op).shape_only >> i) & 1u) != 0;
+      if (!shape_only) check_view(name_of(op), inputs[i]);
+      operation.inputs.push_back(value_of(inputs[i]));
+    }
     Tensors results;
     const Device device = inputs.empty() ? Device::cpu() : inputs[0].device();
     for (const Spec& spec : outputs) {
@@ -43,6 +47,7 @@ class Tracer : public Recorder {
       results.push_back(add_value(spec, device));
       operation.outputs.push_back(results.back().trace_value().value);
     }
+    remember_view(operation, inputs);
     graph_.operations.push_back(std::move(operation));
     const std::uint64_t mutates = definition(op).mutates;
     for (std::size_t i = 0; i < inputs.size() && i < 64; ++i)
@@ -58,9 +63,9 @@ class Tracer : public Recorder {
                        operation.scope.empty() ? "" : ", layer ", operation.scope);
   }
 
-  bool overwrites(const Storage& storage) const override {
+  std::uint64_t overwritten(const Storage& storage) const override {
     const auto found = versions_.find(&storage);
-    return found != versions_.end() && found->second > 0;
+    return found == versions_.end() ? 0 : found->second;
   }
 
   /// The value number of a tensor; one from outside becomes an external value. A variable that an
@@ -79,7 +84,10 @@ class Tracer : public Recorder {
   }
 
   Graph finish(const Tensors& outputs) {
-    for (const Tensor& y : outputs) graph_.outputs.push_back(value_of(y));
+    for (const Tensor& y : outputs) {
+      check_view("trace", y);
+      graph_.outputs.push_back(value_of(y));
+    }
     remember();
     finished_ = true;
     return std::move(graph_);
@@ -93,6 +101,34 @@ class Tracer : public Recorder {
     for (Value value = 0; value < static_cast<Value>(graph_.values.size()); ++value)
       descriptions.push_back(describe(value));
     remember_trace(id_, std::move(descriptions));
+  }
+
+  /// A variable's memory as an operation of this trace looked into it.
+  struct Look {
+    const Storage* storage;
+    std::uint64_t version;
+  };
+
+  /// Views of variables are found again by their values.
+  void remember_view(const Graph::Operation& operation, std::span<const Tensor> inputs) {
+    if (inputs.empty()) return;
+    const auto outer = views_.find(operation.inputs[0]);
+    const bool of_variable = inputs[0].has_storage() && inputs[0].storage()->is_variable();
+    if ((!of_variable && outer == views_.end()) || !is_view(graph_, operation)) return;
+    const Storage* storage = of_variable ? inputs[0].storage().get() : outer->second.storage;
+    for (Value value : operation.outputs) views_[value] = {storage, versions_[storage]};
+  }
+
+  /// Computed at once, a view of a variable shows what was assigned since; a program, whose order
+  /// is its own, could show either.
+  void check_view(const char* reader, const Tensor& x) const {
+    if (x.trace_value().trace != id_) return;
+    const auto view = views_.find(x.trace_value().value);
+    if (view == views_.end() || overwritten(*view->second.storage) == view->second.version) return;
+    throw TraceError(
+        fmt::format("[{}] a view of a variable is read after the variable was overwritten: {} ({})",
+                    reader, x.spec().to_string(), describe(x.trace_value().value)),
+        "copy() the view before, or take it again from the variable afterwards");
   }
 
   /// A tensor from outside that a gradient rule remembers without its elements.
@@ -113,6 +149,7 @@ class Tracer : public Recorder {
   std::map<const Storage*, std::uint64_t> versions_;
   std::map<Value, std::size_t> producers_;
   bool finished_ = false;
+  std::map<Value, Look> views_;
 };
 
 }  // namespace

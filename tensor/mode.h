@@ -25,9 +25,9 @@ class Recorder {
                          std::span<const Spec> outputs) = 0;
   /// "softmax, node 12, layer alpha": for errors about a traced value.
   virtual std::string describe(std::int64_t value) const = 0;
-  /// Whether a recorded operation changes this memory, so that its elements are not what they will
-  /// be when the graph runs.
-  virtual bool overwrites(const Storage& /*storage*/) const { return false; }
+  /// How many recorded operations change this memory; if any does, its elements are not what they
+  /// will be when the graph runs.
+  virtual std::uint64_t overwritten(const Storage& /*storage*/) const { return 0; }
 };
 
 /// Keeps what a trace that ends says of its values, one text each, for errors about tensors that

@@ -3,6 +3,7 @@
 
 #include "tensor/custom.h"
 #include "tensor/error.h"
+#include "tensor/mode.h"
 
 #include <atomic>
 
@@ -16,15 +17,21 @@ std::uint64_t next_order() {
   return counter.fetch_add(1, std::memory_order_relaxed);
 }
 
+/// In-place updates of the memory so far, computed or recorded.
+std::uint64_t version_of(const Storage& storage) {
+  const Recorder* recorder = current_recorder();
+  return storage.version() + (recorder == nullptr ? 0 : recorder->overwritten(storage));
+}
+
 }  // namespace
 
 SavedTensor::SavedTensor(const Tensor& x, bool keep_value) : parts_(x.parts()) {
   if (!keep_value) parts_.storage = nullptr;
-  if (parts_.storage) version_ = parts_.storage->version();
+  if (parts_.storage) version_ = version_of(*parts_.storage);
 }
 
 Tensor SavedTensor::restore(const Edge& edge, const char* op) const {
-  if (parts_.storage && parts_.storage->version() != version_)
+  if (parts_.storage && version_of(*parts_.storage) != version_)
     throw GradientError(
         fmt::format(
             "[{}] a value {} that its gradient needs was overwritten after the forward pass", op,

@@ -54,7 +54,7 @@ void Tensor::check_host_access(DType wanted) const {
     throw GradientError(
         fmt::format("[data] a value {} was read that was not saved", spec().to_string()),
         "list it in the operation's `saves`");
-  if (current_recorder() != nullptr && current_recorder()->overwrites(*storage()))
+  if (current_recorder() != nullptr && current_recorder()->overwritten(*storage()) > 0)
     throw TraceError(fmt::format("[data] a variable {} was read that the traced function changes",
                                  spec().to_string()),
                      "nothing is computed while a function is traced; read it outside");

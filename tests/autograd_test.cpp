@@ -181,8 +181,8 @@ TEST_CASE("trace: a function with its gradient becomes a flat list that gives th
   CHECK(replayed[1].to_vector<double>() == eager[1].to_vector<double>());
   CHECK(graph.to_string() ==
         "%0 = input  float64 (2,)\n"
-        "%1 = external  float64 (2,)\n"
-        "%5 = external  float64 ()\n"
+        "%1 = variable  float64 (2,)\n"
+        "%5 = constant  float64 ()\n"
         "%2 = mul(%1, %0)  float64 (2,)\n"
         "%3 = exp(%2)  float64 (2,)\n"
         "%4 = sum(%3) axes=(0,), keep_dims=false  float64 ()\n"

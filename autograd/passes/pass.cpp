@@ -11,18 +11,12 @@
 namespace milgrad {
 namespace {
 
-constexpr Pass kPasses[] = {
-#define PASS(name, doc) {#name, doc, passes::name},
-#include "autograd/passes/passes.def"
-#undef PASS
-};
-
 void check_names(const std::set<std::string>& names) {
   std::string known;
-  for (const Pass& pass : kPasses)
+  for (const Pass& pass : all_passes())
     known += fmt::format("{}{}", known.empty() ? "" : ", ", pass.name);
   for (const std::string& name : names)
-    if (std::none_of(std::begin(kPasses), std::end(kPasses),
+    if (std::none_of(all_passes().begin(), all_passes().end(),
                      [&](const Pass& pass) { return name == pass.name; }))
       throw ValueError(fmt::format("[passes] there is no pass \"{}\"", name),
                        "there are: " + known);
@@ -40,14 +34,14 @@ std::set<std::string> split(const std::string& text) {
 
 }  // namespace
 
-std::span<const Pass> all_passes() { return kPasses; }
+std::span<const Pass> all_passes() { return {kPassTable, kPassCount}; }
 
 PassOptions PassOptions::none() { return only({}); }
 
 PassOptions PassOptions::only(const std::set<std::string>& names) {
   check_names(names);
   PassOptions options;
-  for (const Pass& pass : kPasses)
+  for (const Pass& pass : all_passes())
     if (!names.contains(pass.name)) options.off.insert(pass.name);
   return options;
 }
@@ -69,7 +63,7 @@ PassOptions PassOptions::from_environment() {
 
 void run_passes(Graph& graph, const PassOptions& options) {
   check_names(options.off);
-  for (const Pass& pass : kPasses)
+  for (const Pass& pass : all_passes())
     if (!options.off.contains(pass.name)) pass.run(graph);
 }
 

@@ -3,6 +3,7 @@
 
 #include "autograd/graph.h"
 
+#include <cstddef>
 #include <set>
 #include <span>
 #include <string>
@@ -15,6 +16,15 @@ struct Pass {
   const char* doc;
   void (*run)(Graph&);
 };
+
+/// One linked symbol (table.cpp), so that a test can link another table.
+extern const Pass kPassTable[];
+
+inline constexpr std::size_t kPassCount = 0
+#define PASS(name, doc) +1
+#include "autograd/passes/passes.def"
+#undef PASS
+    ;
 
 /// All passes in the order in which they run.
 std::span<const Pass> all_passes();

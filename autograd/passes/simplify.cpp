@@ -10,23 +10,23 @@
 namespace milgrad::passes {
 namespace {
 
-bool is_view(const Graph::Operation& operation) {
-  return definition(operation.op).alias != nullptr;
-}
-
 bool changes_something(const Graph::Operation& operation) {
   return definition(operation.op).mutates != 0;
 }
 
-/// The operands, in order, if they are all the parts of one unstacked value; null otherwise.
-const Graph::Operation* all_parts(const GraphIndex& index, const std::vector<Value>& operands) {
-  const Graph::Operation* parts = index.produced_by(operands[0], Op::unstack);
-  return parts != nullptr && parts->outputs == operands ? parts : nullptr;
+/// The unstacking whose parts, all of them and in order, an operation stacks again along the same
+/// axis; null otherwise.
+const Graph::Operation* undone_by(const GraphIndex& index, const Graph::Operation& operation) {
+  if (operation.op != Op::stack) return nullptr;
+  const Graph::Operation* parts = index.produced_by(operation.inputs[0], Op::unstack);
+  const bool undone =
+      parts != nullptr && parts->outputs == operation.inputs && parts->attrs == operation.attrs;
+  return undone ? parts : nullptr;
 }
 
 /// The value that a view stands for without changing anything: it has the same shape.
 bool is_idle(const Graph& graph, const Graph::Operation& operation) {
-  return is_view(operation) && operation.outputs.size() == 1 &&
+  return definition(operation.op).alias != nullptr && operation.outputs.size() == 1 &&
          graph.spec(operation.inputs[0]) == graph.spec(operation.outputs[0]);
 }
 
@@ -63,14 +63,20 @@ void shapes(Graph& graph) {
       value = *same;
     }
   };
+  std::map<std::string, Value> known;
   for (Graph::Operation& operation : graph.operations) {
     const std::uint64_t shape_only = definition(operation.op).shape_only;
     for (std::size_t k = 0; k < operation.inputs.size() && k < 64; ++k) {
       if (((shape_only >> k) & 1u) == 0) continue;
-      const Value value = operation.inputs[k];
+      Value& value = operation.inputs[k];
       const Spec spec = graph.spec(value);
-      operation.inputs[k] =
-          spec.shape.has_symbol() ? origin(value) : graph.add_constant(Tensor::abstract(spec));
+      if (spec.shape.has_symbol()) {
+        value = origin(value);
+        continue;
+      }
+      const auto [found, fresh] = known.try_emplace(spec.to_string());
+      if (fresh) found->second = graph.add_constant(Tensor::abstract(spec));
+      value = found->second;
     }
   }
 }
@@ -83,8 +89,7 @@ void views(Graph& graph) {
       changed = skip_inner_view(graph, index, operation) || changed;
       Value same = -1;
       if (is_idle(graph, operation)) same = operation.inputs[0];
-      if (operation.op == Op::stack && std::get<AxisAttrs>(operation.attrs).axis == 0)
-        if (const auto* parts = all_parts(index, operation.inputs)) same = parts->inputs[0];
+      if (const auto* parts = undone_by(index, operation)) same = parts->inputs[0];
       if (same < 0 || index.uses(operation.outputs[0]).empty()) {
         if (same < 0 || !index.is_output(operation.outputs[0])) continue;
       }
@@ -97,6 +102,7 @@ void views(Graph& graph) {
 }
 
 void constants(Graph& graph) {
+  const RecorderScope computing(nullptr);
   const NoGrad untracked;
   std::map<Value, Tensor> known;
   for (const Graph::External& external : graph.externals)
