@@ -1,11 +1,14 @@
 // Proves that the registry suite can fail: links the op table and the CPU kernel table anew with
-// every entry wrapped, breaks one rule or kernel at a time, and demands that the suite notices.
-// Usage: milgrad_mutation [OP...]
+// every entry wrapped, breaks one rule or kernel at a time, and demands that the suite notices;
+// then the same for the planner and each pass of programs. Usage: milgrad_mutation [OP | PASS...]
 #include "backends/kernel_table.h"
 #include "tensor/mode.h"
 #include "tensor/ops.h"
 #include "tensor/ops/definitions.h"
+#include "tests/registry/mutants.h"
 #include "tests/registry/op_suite.h"
+#include "tests/registry/program_suite.h"
+#include "tests/registry/random_programs.h"
 
 #include <algorithm>
 #include <array>
@@ -197,6 +200,62 @@ bool wanted(const std::string& name, int argc, char** argv) {
   return argc < 2 || std::find(argv + 1, argv + argc, name) != argv + argc;
 }
 
+/// Whether the checks of programs notice a broken planner or pass; empty optional: it changes
+/// nothing about any of them.
+std::optional<bool> is_noticed(test::ProgramMutation mutation, const std::string& pass) {
+  using test::Depth;
+  test::program_mutant = {mutation, pass};
+  bool noticed = false;
+  for (int op = 0; op < kOpCount && !noticed; ++op)
+    noticed = !test::check_op_programs(static_cast<Op>(op)).empty();
+  for (std::uint64_t seed = 1; seed <= 200 && !noticed; ++seed)
+    noticed = !check_programs(test::random_composition(seed), Depth::ends).empty() ||
+              !check_programs(test::random_train_step(seed), Depth::ends).empty();
+  const bool applied = test::program_mutant.applied > 0;
+  test::program_mutant = {};
+  if (!applied) return std::nullopt;
+  return noticed;
+}
+
+struct Tally {
+  int passed = 0;
+  int failed = 0;
+  int skipped = 0;
+
+  void add(const std::string& name, int mutations, const std::string& survivors) {
+    if (!survivors.empty()) std::cout << "FAIL " << name << ": not noticed:" << survivors << '\n';
+    if (mutations == 0) std::cout << "SKIP " << name << ": no mutation changes it\n";
+    ++(!survivors.empty() ? failed : mutations == 0 ? skipped : passed);
+  }
+};
+
+void check_ops(Tally& tally, int argc, char** argv) {
+  for (int op = 0; op < kOpCount; ++op) {
+    const std::string name = mutants[op].name.value;
+    if (!wanted(name, argc, argv)) continue;
+    if (!test::check_op(static_cast<Op>(op)).empty()) {
+      tally.add(name, 1, " the suite fails without a mutation");
+      continue;
+    }
+    std::string survivors;
+    int mutations = 0;
+    for (std::size_t m = 1; m < std::size(kMutationNames); ++m) {
+      const std::optional<bool> noticed = is_noticed(op, static_cast<Mutation>(m));
+      mutations += noticed.has_value();
+      if (noticed == false) survivors += std::string(" ") + kMutationNames[m];
+    }
+    tally.add(name, mutations, survivors);
+  }
+}
+
+void check_programs_of(Tally& tally, const std::string& name, test::ProgramMutation mutation,
+                       const char* what, int argc, char** argv) {
+  if (!wanted(name, argc, argv)) return;
+  const std::optional<bool> noticed = is_noticed(mutation, name);
+  tally.add(name + ", " + what, noticed.has_value(),
+            noticed == false ? std::string(" ") + what : "");
+}
+
 }  // namespace
 
 const OpDef* const kOpTable[] = {
@@ -215,26 +274,18 @@ const Kernel kCpuKernels[] = {
 
 int main(int argc, char** argv) {
   using namespace milgrad;
-  int passed = 0, failed = 0, skipped = 0;
-  for (int op = 0; op < kOpCount; ++op) {
-    const std::string name = mutants[op].name.value;
-    if (!wanted(name, argc, argv)) continue;
-    if (!test::check_op(static_cast<Op>(op)).empty()) {
-      std::cout << "FAIL " << name << ": the suite fails without a mutation\n";
-      ++failed;
-      continue;
-    }
-    std::string survivors;
-    int mutations = 0;
-    for (std::size_t m = 1; m < std::size(kMutationNames); ++m) {
-      const std::optional<bool> noticed = is_noticed(op, static_cast<Mutation>(m));
-      mutations += noticed.has_value();
-      if (noticed == false) survivors += std::string(" ") + kMutationNames[m];
-    }
-    if (!survivors.empty()) std::cout << "FAIL " << name << ": not noticed:" << survivors << '\n';
-    if (mutations == 0) std::cout << "SKIP " << name << ": no mutation changes it\n";
-    ++(!survivors.empty() ? failed : mutations == 0 ? skipped : passed);
-  }
-  std::cout << passed << " passed, " << failed << " failed, " << skipped << " skipped\n";
-  return failed > 0 ? 1 : 0;
+  using test::ProgramMutation;
+  Tally tally;
+  check_ops(tally, argc, argv);
+  check_programs_of(tally, "planner", ProgramMutation::frees_early, "frees early", argc, argv);
+  check_programs_of(tally, "planner", ProgramMutation::overwrites_operand, "overwrites an operand",
+                    argc, argv);
+  check_programs_of(tally, "common", ProgramMutation::ignores_attributes, "ignores attributes",
+                    argc, argv);
+  for (const Pass& pass : all_passes())
+    check_programs_of(tally, pass.name, ProgramMutation::drops_operation, "drops an operation",
+                      argc, argv);
+  std::cout << tally.passed << " passed, " << tally.failed << " failed, " << tally.skipped
+            << " skipped\n";
+  return tally.failed > 0 ? 1 : 0;
 }

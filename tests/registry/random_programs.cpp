@@ -165,6 +165,10 @@ class Composer {
       const Entry entry = draw({2, 3});
       return add({dropout(entry.tensor, world_.random.next_key(), 0.4)});
     }
+    if (chance_.in(10)) {  // apart by their attributes alone
+      const Tensor x = draw({2, 3}).tensor;
+      return add({clip(x, -0.1, 0.3) - clip(x, -0.3, 0.1)});
+    }
     const Op op = static_cast<Op>(chance_.below(kOpCount));
     const OpDef& def = definition(op);
     const std::vector<Sample> samples = def.samples.value();
