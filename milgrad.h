@@ -21,6 +21,7 @@
 #include "autograd/custom_op.h"  // IWYU pragma: export
 #include "autograd/grad.h"       // IWYU pragma: export
 #include "autograd/gradcheck.h"  // IWYU pragma: export
+#include "autograd/profile.h"    // IWYU pragma: export
 #include "autograd/program.h"    // IWYU pragma: export
 #include "autograd/trace.h"      // IWYU pragma: export
 

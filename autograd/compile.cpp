@@ -1,6 +1,7 @@
 // Programs by signature, and the decision when leading sizes become symbolic.
 #include "autograd/compile.h"
 
+#include "autograd/profile.h"
 #include "autograd/trace.h"
 #include "tensor/apply.h"
 #include "tensor/log.h"
@@ -259,12 +260,15 @@ CompiledFunction::Entry& CompiledFunction::entry_for(std::span<const Tensor> arg
   return *entries_[0];
 }
 
-std::span<const Tensor> CompiledFunction::replay(std::span<const Tensor> arguments) {
+std::span<const Tensor> CompiledFunction::replay(std::span<const Tensor> arguments,
+                                                 Profile* profile) {
   if (current_recorder() != nullptr)
     throw TraceError(
         fmt::format("[{}] a compiled function was replayed inside of a trace", options_.name),
         "call it with (), which traces the function itself");
-  return entry_for(arguments).program.replay(arguments);
+  Program& program = entry_for(arguments).program;
+  return program.replay(arguments,
+                        profile == nullptr ? nullptr : &profile->of(program, options_.name));
 }
 
 Tensors CompiledFunction::operator()(const Tensors& arguments) {

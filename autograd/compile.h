@@ -12,6 +12,8 @@
 
 namespace milgrad {
 
+class Profile;
+
 struct CompileOptions {
   /// In errors and in the log.
   std::string name = "function";
@@ -51,7 +53,8 @@ class CompiledFunction {
   /// The results where the program has them: the next call overwrites them, and one that is the
   /// value of a Variable shows its later updates. Nothing is allocated for a signature that came
   /// before.
-  std::span<const Tensor> replay(std::span<const Tensor> arguments);
+  /// A profile sums its kernel calls under the function's name.
+  std::span<const Tensor> replay(std::span<const Tensor> arguments, Profile* profile = nullptr);
 
   /// How often the function was traced.
   int traces() const { return traces_; }

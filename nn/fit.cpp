@@ -37,6 +37,21 @@ Samples checked(const std::string& what, const Model& model, Samples samples) {
   return samples;
 }
 
+/// Lets the steps be profiled while it lives.
+class ProfileScope {
+ public:
+  ProfileScope(TrainerState& state, Profile* profile) : state_(state), before_(state.profile) {
+    state.profile = profile;
+  }
+  ~ProfileScope() { state_.profile = before_; }
+  ProfileScope(const ProfileScope&) = delete;
+  ProfileScope& operator=(const ProfileScope&) = delete;
+
+ private:
+  TrainerState& state_;
+  Profile* before_;
+};
+
 class Fit {
  public:
   Fit(Model& model, Samples samples, const FitOptions& options)
@@ -136,12 +151,17 @@ History Model::fit(const OneOrMany<Tensor>& inputs, const Tensor& labels,
                    const FitOptions& options) {
   const auto trainer = require_trainer("fit");
   check_options(options);
+  if (options.profile != nullptr && trainer->run_eagerly)
+    throw ValueError("[fit] got a profile, and the model runs eagerly",
+                     "a profile is made of programs: compile it without run_eagerly");
   if (trainer->optimizer->built()) trainer->build_optimizer();
   Samples samples = checked(
       "fit", *this, {.inputs = inputs.list(), .labels = labels, .weights = options.sample_weight});
   if (!options.class_weight.empty())
     samples.weights = sample_weights(labels, options.class_weight, outputs()[0].dtype());
-  return Fit(*this, std::move(samples), options).run();
+  Fit fit(*this, std::move(samples), options);
+  const ProfileScope profiled(*trainer, options.profile);
+  return fit.run();
 }
 
 }  // namespace milgrad::nn

@@ -16,6 +16,10 @@
 #include <optional>
 #include <vector>
 
+namespace milgrad {
+class Profile;
+}
+
 namespace milgrad::nn {
 
 /// Optimizer and metrics that stand here are those of one model: make the options anew for each.
@@ -61,6 +65,9 @@ struct FitOptions {
   /// Asked after every batch; true ends the training at once: no validation and no on_epoch_end,
   /// but on_train_end, so that the best weights are restored. The history says so.
   std::function<bool()> interrupted = {};
+  /// Sums what the programs of training and validation steps do; a model that runs eagerly has
+  /// none (ValueError).
+  Profile* profile = nullptr;
   /// Standard output unless given.
   std::ostream* output = nullptr;
 };

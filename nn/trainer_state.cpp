@@ -112,7 +112,7 @@ void TrainerState::run(Kind kind, const Model& model, const Samples& batch, cons
   arguments_.weights = batch.weights.defined();
   arguments_.penalty = penalty.defined();
   try {
-    (kind == Kind::train ? train_step_ : test_step_).replay(tensors);
+    (kind == Kind::train ? train_step_ : test_step_).replay(tensors, profile);
   } catch (const TraceError& error) {
     throw TraceError(error.what(), kRunEagerly);
   }

@@ -46,6 +46,7 @@ struct TrainerState {
   Loss loss;
   Mean loss_mean;
   bool run_eagerly;
+  Profile* profile = nullptr;  // of the fit() that runs, where it asked for one
 
  private:
   enum class Kind { train, test };

@@ -95,6 +95,18 @@ TEST_CASE("mil train: the example writes and says what it promises") {
   CHECK(metrics["data"]["sha256"].size() == 4);
 }
 
+TEST_CASE("mil train: --profile says where the time goes, on stderr and in a file") {
+  const Subset subset;
+  const auto run = milgrad::test::run(subset.train("run", {"--profile"}));
+  REQUIRE(run.exit_code == 0);
+  CHECK(contains(run.err, "GFLOP/s      GB/s  operation\n"));
+  CHECK(contains(run.err, "\ntrain_step: arena "));
+  CHECK_FALSE(contains(run.out, "GFLOP/s"));
+  const auto trace = nlohmann::json::parse(subset.text("run/profile.json"));
+  CHECK(trace["traceEvents"].size() > 100);
+  CHECK(trace["traceEvents"][0]["ph"] == "X");
+}
+
 TEST_CASE("mil predict, evaluate, plot, summary: rebuild the model from its file") {
   const Subset subset;
   REQUIRE(milgrad::test::run(subset.train("run")).exit_code == 0);

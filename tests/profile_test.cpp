@@ -4,6 +4,7 @@
 #include "autograd/trace.h"
 #include "tensor/mode.h"
 #include "tensor/operators.h"
+#include "tests/trainer_support.h"
 #include "tests/values.h"
 
 #include <map>
@@ -82,6 +83,33 @@ TEST_CASE("profile: the Chrome trace is JSON, its calls follow each other") {
   CHECK(json["traceEvents"][0]["args"]["node"] ==
         "%2 matmul (2, 3) (3, 4) -> (2, 4)  # dense \"1\"");
   CHECK(json["traceEvents"][0]["args"]["flop"] == 48);
+}
+
+TEST_CASE("profile: fit sums its training and validation steps, and trains the same") {
+  nn::Model model = test::compiled("sgd"), plain = test::compiled("sgd");
+  const test::Data data = test::training_data();
+  Profile profile;
+  const nn::FitOptions options{.epochs = 2,
+                               .batch_size = 2,
+                               .validation_data = {{data.x, data.y}},
+                               .verbose = 0,
+                               .shuffle = false};
+  nn::FitOptions profiled = options;
+  profiled.profile = &profile;
+  const nn::History history = model.fit(data.x, data.y, profiled);
+  CHECK(history["loss"] == plain.fit(data.x, data.y, options)["loss"]);
+  std::map<std::string, std::int64_t> most;
+  for (const Profile::Row& row : profile.rows())
+    most[row.program] = std::max(most[row.program], row.calls);
+  CHECK(most["train_step"] == 6);
+  CHECK(most["test_step"] >= 2);
+  model.fit(data.x, data.y, options);
+  CHECK(profile.rows()[0].calls <= 6);
+
+  nn::Model eager = test::small_model();
+  eager.compile({.optimizer = "sgd", .loss = "mse", .run_eagerly = true});
+  CHECK_THROWS_WITH_AS(eager.fit(data.x, data.x, profiled),
+                       "[fit] got a profile, and the model runs eagerly", ValueError);
 }
 
 TEST_CASE("profile: programs are told apart by their names") {

@@ -214,6 +214,10 @@ Table table_of(TrainOptions& o) {
   add_fit(table, o.fit);
   add_out(table, o.out, "folder", "folder for weights, history, figures and pictures");
   add_plot_size(table, o.plot_size);
+  table.push_back({.name = "profile",
+                   .value = Switch{&o.profile},
+                   .help = "say where the time of the steps goes; profile.json in --out",
+                   .group = kRun});
   add_compute(table, o.compute);
   add_common(table, o.common);
   return table;

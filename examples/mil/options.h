@@ -82,6 +82,7 @@ struct TrainOptions {
   FitOptions fit;
   ComputeOptions compute;
   std::int64_t plot_size = 3;
+  bool profile = false;
   std::string out = "runs/train";
 };
 

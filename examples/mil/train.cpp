@@ -1,4 +1,5 @@
 // `mil train`: the Keras example, from digits to pictures.
+#include "autograd/profile.h"
 #include "backends/cpu/thread_pool.h"
 #include "examples/mil/commands.h"
 #include "examples/mil/dataset.h"
@@ -56,6 +57,7 @@ class Training {
   void record(int member);
   int load_best(nn::Ensemble& members);
   void draw_curves(int member) const;
+  void report_profile() const;
 
   const FitOptions& fit_settings() const { return run_.options.fit; }
 
@@ -64,6 +66,7 @@ class Training {
   Clock::time_point start_ = Clock::now();
   RunRecord run_;
   nn::ClassWeights class_weights_;
+  Profile profile_;
   // Those of the member that is trained; early_stopping_ is null where it was not asked for.
   std::shared_ptr<nn::EarlyStoppingCallback> early_stopping_;
   std::shared_ptr<nn::ModelCheckpointCallback> checkpoint_;
@@ -82,6 +85,7 @@ ExitCode Training::run() {
     console_.message(fmt::format("Class weights: negative {:.4f}, positive {:.4f}",
                                  class_weights_.at(0), class_weights_.at(1)));
   fit_or_keep(members);
+  if (run_.options.profile) report_profile();
   const int trained = load_best(members);
   if (trained == 0) return ExitCode::done;
   nlohmann::json metrics = report_run(run_, members.first(trained), console_);
@@ -155,6 +159,7 @@ nn::FitOptions Training::fit_options(int member) {
           .callbacks = std::move(callbacks),
           .verbose = console_.settings().quiet ? 0 : 1,
           .interrupted = [] { return stop_signal() != 0; },
+          .profile = run_.options.profile ? &profile_ : nullptr,
           .output = &std::cerr};
 }
 
@@ -235,6 +240,13 @@ void Training::draw_curves(int i) const {
     curves.val_accuracy = member.history["val_accuracy"];
   }
   io::write_file(file_of(i, "curves.png"), render_curves(curves));
+}
+
+/// The table goes with the messages, the single calls into a file that trace viewers open.
+void Training::report_profile() const {
+  const fs::path path = folder_ / "profile.json";
+  io::write_file(path, profile_.chrome_trace());
+  console_.message(profile_.table() + fmt::format("The calls one by one are in {}", path.string()));
 }
 
 }  // namespace
