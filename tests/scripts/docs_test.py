@@ -76,6 +76,12 @@ class Documents(unittest.TestCase):
             (ROOT / "docs/ops.md").read_text(), output("milgrad_tests", "--list-op-table"),
             "run: build/milgrad_tests --list-op-table > docs/ops.md")
 
+    def test_the_page_of_a_step_has_the_graphs_that_the_library_prints(self):
+        self.assertEqual(
+            (ROOT / "docs/how-a-step-runs.md").read_text(),
+            output("milgrad_tests", "--list-how-a-step-runs"),
+            "run: build/milgrad_tests --list-how-a-step-runs > docs/how-a-step-runs.md")
+
     def test_the_readme_names_the_operations_by_the_groups_of_the_registry(self):
         table = registry_groups()
         self.assertEqual(re.findall(r"`(\w+)`", table), output("milgrad_tests", "--list-ops").split())
