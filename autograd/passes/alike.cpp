@@ -177,9 +177,17 @@ bool stack_inputs(Graph& graph, const GraphIndex& index, const Parts& parts, int
   if (members.size() < 2 || rows * static_cast<std::int64_t>(members.size()) > kFewRows ||
       !index.can_fuse(members))
     return false;
-  const Value whole =
-      graph.add_value({with_leading(static_cast<Dim>(inputs.size()), spec.shape), spec.dtype});
-  rewrite(graph, {}, {{Op::stack, AxisAttrs{0}, inputs, {whole}, first.scope}});
+  const auto count = static_cast<Dim>(inputs.size());
+  const Spec out = graph.spec(first.outputs[0]);
+  const Value whole = graph.add_value({with_leading(count, spec.shape), spec.dtype});
+  Operation layer = first;
+  layer.inputs[0] = whole;
+  layer.outputs = {graph.add_value({with_leading(count, out.shape), out.dtype})};
+  Operation parts_of_result{Op::unstack, AxisAttrs{0}, layer.outputs, {}, ""};
+  for (int j : members)
+    parts_of_result.outputs.push_back(graph.operations[static_cast<std::size_t>(j)].outputs[0]);
+  rewrite(graph, members,
+          {{Op::stack, AxisAttrs{0}, inputs, {whole}, first.scope}, layer, parts_of_result});
   return true;
 }
 

@@ -26,7 +26,7 @@ enum class Depth {
 /// What is wrong, one line each; empty if nothing is. For each choice of passes:
 ///   - every replay gives what the function gives, outputs and variables: the same bits if no pass
 ///     that changes arithmetic is on, else to 1e-12 (float64) or 2e-6 (float32) relative to the
-///     tensor's largest element;
+///     tensor's largest element (at least 1e-3);
 ///   - results of a replay stay as they are during the next;
 ///   - the arena starts as NaN, every operand holds what its producer wrote (compared with an
 ///     eager run beside it) and check_plan() finds nothing.

@@ -243,7 +243,7 @@ class TrainStep {
     head_ = dense(hidden_, 2);
     adam_ = chance_.in(2);
     if (adam_)
-      optimizer_ = nn::Adam({.learning_rate = 0.01});
+      optimizer_ = nn::Adam({.learning_rate = 0.001});
     else
       optimizer_ = nn::SGD({.learning_rate = 0.1, .momentum = chance_.in(2) ? 0.9 : 0.0});
   }
@@ -314,6 +314,8 @@ class TrainStep {
       if (gated_) gate = gate * sigmoid(apply_dense(twice_ ? v_ : u_, embedded.back()));
       scores.push_back(matmul(gate, score_));
     }
+    // One instance has no choice of attention, and a gradient of nothing but rounding.
+    if (instances_ == 1) return apply_dense(head_, embedded[0]);
     const Tensor alpha = softmax(stack(scores, 1), 1);  // [bags, instances, 1]
     const Tensor pooled = sum(alpha * stack(embedded, 1), {1});
     return apply_dense(head_, pooled);
