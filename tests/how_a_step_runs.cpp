@@ -64,8 +64,8 @@ optimizer->apply(grad({loss}, weights));  // gradient descent, learning rate 0.1
 
 Called as it stands, this computes: each function of tensors goes through `apply`, which asks the
 operation's shape rule for the result's shape and dtype, allocates it, runs the kernel, and remembers on
-the tape what the gradient will need. That is convenient, and for small tensors most of the time goes
-into everything but the arithmetic. `Model::fit` therefore runs the step as a *program*.
+the tape what the gradient will need. That is convenient, and around small tensors it is much work for
+little arithmetic. `Model::fit` therefore runs the step as a *program*.
 
 ## 1. Trace
 
@@ -79,12 +79,12 @@ apart any more. The text behind `#` is the layer that was running.
 
 Values are numbered `%0`, `%1`, ...; a line gives its value's dtype and shape. There are four kinds of
 lines before the operations. An *input* is an argument of the step. A *variable* is memory that outlives
-the step: the weights and the optimizer's counters. A *constant* was made while tracing, such as the
-number by which a mean divides. Of a *shape*, only the shape is read.
+the step: the weights, the learning rate, the count of steps. A *constant* was made while tracing, such
+as the 1 with which the gradient of the loss begins. Of a *shape*, only the shape is read.
 
-`sgd_update` and `assign` have no result: they overwrite a variable. One variable can therefore have
-several lines above, a line for each state in which it is read. The order of such operations is kept: who
-reads the old value runs before the update, who reads the new one after it.
+`sgd_update` and `assign` have no result: they overwrite a variable. One that is read again afterwards has
+a line of its own for each state. Whatever is done to the list later, who reads the old value runs before
+the update, and who reads the new one after it.
 
 Elements do not exist yet, so that a function that looks at one (`loss.item()`, `if (x > 0)`) cannot be
 traced. It throws an error that names the operation, its number in the list, and the layer.
@@ -101,7 +101,7 @@ Of the {before} operations above, {after} are left:
 ```
 {graph}```
 
-Operations in this list that have no function in `tensor/ops.h` stand for several of those above. They are
+Operations that only this list has stand for several of those above. They are
 rows of the registry like any other: each has a reference, the same computation by plain operations, that
 the tests hold it against, and its own kernel. The passes that only drop or share work keep every bit;
 those that change the order of sums agree to 2e-6 of a tensor's largest element in float32.
@@ -110,7 +110,7 @@ those that change the order of sums agree to 2e-6 of a tensor's largest element 
 
 Each value needs memory from the operation that makes it to the last one that reads it. The planner walks
 the list, notes these lives, and gives places in one block, the *arena*, so that two values share bytes
-only if their lives do not meet. Three rules save more:
+only if their lives do not meet. Places begin at multiples of 64 bytes. Three rules save more:
 
 - a *view* (reshape, a slice of the leading axis) has no memory of its own;
 - an elementwise operation may write over its operand if nobody reads that again;
@@ -151,7 +151,7 @@ not; `fit` decides that by itself.
 - `graph.to_string()` and `graph.to_dot()` print what this page shows; Graphviz draws the second.
 - `program.to_string()` prints the calls, `program.plan().to_string()` the memory.
 - `mil train --profile` says where the time of the steps goes, by operation and by node, and writes the
-  calls for a trace viewer. In your own code, give a `Profile` to `fit` or to `replay`.
+  calls for a trace viewer. In your own code, give `fit` a `Profile`.
 - `MILGRAD_PASSES=none` turns all passes off; `run_eagerly` in `compile` leaves programs out altogether.
 )";
 
