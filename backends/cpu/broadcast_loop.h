@@ -2,12 +2,35 @@
 #pragma once
 
 #include "backends/cpu/thread_pool.h"
-#include "tensor/shape.h"
+#include "tensor/call.h"
 
 #include <array>
 #include <cstdint>
 
 namespace milgrad::cpu {
+
+/// The usual case, told without looking at shapes: each operand has all elements of the output, in
+/// the same order, or one.
+template <int N>
+class FlatOperands {
+ public:
+  explicit FlatOperands(const Call& call) {
+    const std::int64_t numel = call.out().numel;
+    for (int i = 0; i < N; ++i) {
+      const std::int64_t own = call.in(i).numel;
+      flat_ = flat_ && (own == numel || own == 1);
+      moving_ |= unsigned{own == numel} << i;
+    }
+  }
+  explicit operator bool() const { return flat_; }
+  bool moves(int i) const { return (moving_ >> i) & 1u; }
+  /// Where operand i meets element `first` of the output.
+  std::int64_t at(int i, std::int64_t first) const { return moves(i) ? first : 0; }
+
+ private:
+  bool flat_ = true;
+  unsigned moving_ = 0;
+};
 
 /// A walk over the elements of `out` and of N operands that broadcast to it, in rows along which
 /// every operand either moves with the output or stands still. Neighbouring axes on which all
@@ -91,12 +114,12 @@ class BroadcastLoop {
     }
   }
 
-  // Axes from the innermost, which is the row.
+  // Axes from the innermost, which is the row. Entries behind rank_ have no values.
   int rank_ = 0;
   std::int64_t rows_ = 1;
-  std::array<std::int64_t, kMaxRank> sizes_{};
-  std::array<unsigned, kMaxRank> moving_{};
-  std::array<std::array<std::int64_t, kMaxRank>, N> strides_{};
+  std::array<std::int64_t, kMaxRank> sizes_;
+  std::array<unsigned, kMaxRank> moving_;
+  std::array<std::array<std::int64_t, kMaxRank>, N> strides_;
 };
 
 /// Calls f(offset in out, offsets of the operands, count) for stretches of rows that together are

@@ -51,24 +51,22 @@ struct BroadcastWalk {
   }
 };
 
-/// Bools to masks (all bits of a number), other elements to numbers.
-template <class T, class From>
-void convert_elements(const From* x, T* out, std::int64_t count, bool as_number) {
-  if constexpr (std::is_same_v<From, bool>) {
-    using Bits = typename math::Format<T>::Bits;
-    if (!as_number) {
-      for (std::int64_t i = 0; i < count; ++i) {
-        const Bits mask = static_cast<Bits>(-static_cast<Bits>(x[i]));
-        std::memcpy(out + i, &mask, sizeof(T));
-      }
-      return;
-    }
+/// Bytes of bools to masks: all bits of a number, or none.
+template <class T>
+void masks_of(const std::uint8_t* x, T* out, std::int64_t count) {
+  using Bits = typename math::Format<T>::Bits;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const Bits mask = static_cast<Bits>(-static_cast<Bits>(x[i]));
+    std::memcpy(out + i, &mask, sizeof(T));
   }
-  if constexpr (std::is_same_v<From, T>) {
-    std::memcpy(out, x, static_cast<std::size_t>(count) * sizeof(T));
-  } else {
-    for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(x[i]);
-  }
+}
+
+/// Elements to numbers; bools are read as bytes, or GCC does not vectorise.
+template <class Given, class T>
+void convert_elements(const Given* x, T* out, std::int64_t count) {
+  using From = std::conditional_t<std::is_same_v<Given, bool>, std::uint8_t, Given>;
+  const auto* from = reinterpret_cast<const From*>(x);
+  for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(from[i]);
 }
 
 /// A source of a chain in one call.
@@ -100,8 +98,10 @@ struct ChainSource {
 
   /// out[0..count) = elements from `first` on.
   void convert_run(std::int64_t first, T* out, std::int64_t count) const {
+    if (view->dtype == DType::boolean && !as_number)
+      return masks_of(view->template as<const std::uint8_t>() + first, out, count);
     visit_dtype(view->dtype, [&]<class From>() {
-      convert_elements(view->template as<const From>() + first, out, count, as_number);
+      convert_elements(view->template as<const From>() + first, out, count);
     });
   }
 
@@ -259,7 +259,7 @@ class ChainTile {
     const hn::ScalableTag<T> d;
     std::int64_t i = 0;
     for (; i + kLanes <= count; i += kLanes) hn::StoreU(hn::LoadU(d, x + i), d, block + i);
-    hn::StoreU(load_first(d, x + i, count - i, T(0)), d, block + i);
+    hn::StoreU(load_first(d, x + i, count - i), d, block + i);
   }
 
   void write_staged(std::int64_t begin, std::int64_t count, bool ragged) {

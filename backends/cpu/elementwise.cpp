@@ -1,16 +1,25 @@
 // Elementwise kernels: the way to the vector kernels for floating dtypes, and plain loops, which
 // the compiler vectorises, for integers, comparisons, logic, where and cast.
-#include "backends/cpu/broadcast_loop.h"
 #include "backends/cpu/elementwise_floating.h"
-#include "backends/cpu/scalar_math.h"
-#include "backends/cpu/thread_pool.h"
 #include "backends/kernel_table.h"
+
+// clang-format off: the order matters
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backends/cpu/elementwise.cpp"
+#include <hwy/foreach_target.h>
+// clang-format on
+
+#include "backends/cpu/broadcast_loop.h"
+#include "backends/cpu/scalar_math.h"
+#include "backends/cpu/simd.h"
+#include "backends/cpu/thread_pool.h"
 
 #include <algorithm>
 #include <functional>
 #include <limits>
 
-namespace milgrad::cpu {
+HWY_BEFORE_NAMESPACE();
+namespace milgrad::cpu::plain::HWY_NAMESPACE {
 namespace {
 
 template <class In, class Out, class F>
@@ -41,6 +50,14 @@ void map_row(const F& f, const In* a, bool a_moves, const In* b, bool b_moves, O
 
 template <class In, class Out, class F>
 void map_pairs(const Call& c, const F& f) {
+  if (const FlatOperands<2> flat(c); flat) {
+    const In *a = c.in(0).as<In>(), *b = c.in(1).as<In>();
+    parallel_ranges(c.out().numel, 1, [&](std::int64_t first, std::int64_t last) {
+      map_row(f, a + flat.at(0, first), flat.moves(0), b + flat.at(1, first), flat.moves(1),
+              c.out().as<Out>() + first, last - first);
+    });
+    return;
+  }
   const BroadcastLoop<2> loop(c.out().shape, {&c.in(0).shape, &c.in(1).shape});
   parallel_rows(loop, [&](std::int64_t to, const auto& at, std::int64_t count) {
     map_row(f, c.in(0).as<In>() + at[0], loop.moves(0), c.in(1).as<In>() + at[1], loop.moves(1),
@@ -78,9 +95,9 @@ void compare(const Call& c) {
 }
 
 /// Bits, an unsigned integer as wide as the elements, let a mask choose: a branch on random
-/// conditions costs ten times as much.
+/// conditions costs ten times as much. Bools are read as bytes, or GCC does not vectorise.
 template <class Bits, bool a_moves, bool b_moves>
-void select_row(const bool* condition, const Bits* a, const Bits* b, Bits* out,
+void select_row(const std::uint8_t* condition, const Bits* a, const Bits* b, Bits* out,
                 std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) {
     const Bits left = a[a_moves ? i : 0], right = b[b_moves ? i : 0];
@@ -89,15 +106,15 @@ void select_row(const bool* condition, const Bits* a, const Bits* b, Bits* out,
   }
 }
 
+/// Where the operands of a row begin, and which of them move.
 template <class T>
-void select(const Call& c) {
-  const BroadcastLoop<3> loop(c.out().shape, {&c.in(0).shape, &c.in(1).shape, &c.in(2).shape});
-  const bool a_moves = loop.moves(1), b_moves = loop.moves(2);
-  parallel_rows(loop, [&](std::int64_t to, const auto& at, std::int64_t count) {
-    const bool* condition = c.in(0).as<bool>() + at[0];
-    const T *a = c.in(1).as<T>() + at[1], *b = c.in(2).as<T>() + at[2];
-    T* out = c.out().as<T>() + to;
-    if (!loop.moves(0)) {
+struct Choice {
+  const std::uint8_t* condition;
+  const T *a, *b;
+  bool condition_moves, a_moves, b_moves;
+
+  void write(T* out, std::int64_t count) const {
+    if (!condition_moves) {
       const T* chosen = *condition ? a : b;
       const bool moves = *condition ? a_moves : b_moves;
       moves ? std::copy_n(chosen, count, out) : std::fill_n(out, count, *chosen);
@@ -108,6 +125,30 @@ void select(const Call& c) {
       (b_moves ? select_row<T, false, true> : select_row<T, false, false>)(condition, a, b, out,
                                                                            count);
     }
+  }
+};
+
+template <class T>
+void select(const Call& c) {
+  const std::uint8_t* condition = c.in(0).as<std::uint8_t>();
+  const T *a = c.in(1).as<T>(), *b = c.in(2).as<T>();
+  T* out = c.out().as<T>();
+  if (const FlatOperands<3> flat(c); flat) {
+    parallel_ranges(c.out().numel, 1, [&](std::int64_t first, std::int64_t last) {
+      Choice<T>{condition + flat.at(0, first),
+                a + flat.at(1, first),
+                b + flat.at(2, first),
+                flat.moves(0),
+                flat.moves(1),
+                flat.moves(2)}
+          .write(out + first, last - first);
+    });
+    return;
+  }
+  const BroadcastLoop<3> loop(c.out().shape, {&c.in(0).shape, &c.in(1).shape, &c.in(2).shape});
+  parallel_rows(loop, [&](std::int64_t to, const auto& at, std::int64_t count) {
+    Choice<T>{condition + at[0], a + at[1], b + at[2], loop.moves(0), loop.moves(1), loop.moves(2)}
+        .write(out + to, count);
   });
 }
 
@@ -131,19 +172,13 @@ To convert(From x) {
 }  // namespace
 
 #define OP(name)
-#define UNARY(name)                                                                            \
-  void name(const Call& c) {                                                                   \
-    is_floating(c.out().dtype) ? floating::name(c) : integer_unary<scalar::functors::name>(c); \
-  }
-#define BINARY(name)                                                                            \
-  void name(const Call& c) {                                                                    \
-    is_floating(c.out().dtype) ? floating::name(c) : integer_binary<scalar::functors::name>(c); \
-  }
+#define UNARY(name) \
+  void name(const Call& c) { integer_unary<scalar::functors::name>(c); }
+#define BINARY(name) \
+  void name(const Call& c) { integer_binary<scalar::functors::name>(c); }
+#define COMPARISON(name)
 #include "tensor/ops.def"
 #undef OP
-
-void elu(const Call& c) { floating::elu(c); }
-void clip(const Call& c) { floating::clip(c); }
 
 void equal(const Call& c) { compare<std::equal_to<>>(c); }
 void not_equal(const Call& c) { compare<std::not_equal_to<>>(c); }
@@ -176,10 +211,60 @@ void where(const Call& c) {
 }
 
 void cast(const Call& c) {
-  visit_dtype(c.in(0).dtype, [&]<class From>() {
+  visit_dtype(c.in(0).dtype, [&]<class Given>() {
+    using From = std::conditional_t<std::is_same_v<Given, bool>, std::uint8_t, Given>;
     visit_dtype(c.out().dtype,
                 [&]<class To>() { map<From, To>(c, [](From x) { return convert<From, To>(x); }); });
   });
 }
 
+}  // namespace milgrad::cpu::plain::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace milgrad::cpu {
+namespace plain {
+
+#define OP(name)
+#define UNARY(name) \
+  HWY_EXPORT(name); \
+  void name(const Call& c) { MILGRAD_DISPATCH(name)(c); }
+#define BINARY(name) UNARY(name)
+#define COMPARISON(name) UNARY(name)
+#include "tensor/ops.def"
+#undef OP
+#define PLAIN(name) \
+  HWY_EXPORT(name); \
+  void name(const Call& c) { MILGRAD_DISPATCH(name)(c); }
+PLAIN(logical_not)
+PLAIN(logical_and)
+PLAIN(logical_or)
+PLAIN(logical_xor)
+PLAIN(isfinite)
+PLAIN(where)
+PLAIN(cast)
+#undef PLAIN
+
+}  // namespace plain
+
+#define OP(name)
+#define UNARY(name) \
+  void name(const Call& c) { is_floating(c.out().dtype) ? floating::name(c) : plain::name(c); }
+#define BINARY(name) UNARY(name)
+#define COMPARISON(name) \
+  void name(const Call& c) { plain::name(c); }
+#include "tensor/ops.def"
+#undef OP
+
+void elu(const Call& c) { floating::elu(c); }
+void clip(const Call& c) { floating::clip(c); }
+void logical_not(const Call& c) { plain::logical_not(c); }
+void logical_and(const Call& c) { plain::logical_and(c); }
+void logical_or(const Call& c) { plain::logical_or(c); }
+void logical_xor(const Call& c) { plain::logical_xor(c); }
+void isfinite(const Call& c) { plain::isfinite(c); }
+void where(const Call& c) { plain::where(c); }
+void cast(const Call& c) { plain::cast(c); }
+
 }  // namespace milgrad::cpu
+#endif

@@ -142,8 +142,22 @@ void reduce_to_columns(const ReducePlan& plan, const T* x, T* y) {
   });
 }
 
+/// All elements to one, without a plan.
+template <class R>
+void reduce_all(const Call& call) {
+  visit_dtype(call.out().dtype, [&]<class T>() {
+    if constexpr (!std::is_same_v<T, bool>) {
+      using P = typename R::template Of<T>;
+      const View& x = call.in(0);
+      *call.out().as<T>() =
+          static_cast<T>(P::combine(P::kInitial, combine_row<P>(x.as<const T>(), x.numel)));
+    }
+  });
+}
+
 template <class R>
 void reduce_axes(const Call& call, unsigned axes) {
+  if (call.out().numel == 1 && call.in(0).numel > 0) return reduce_all<R>(call);
   const ReducePlan plan(call.in(0).shape, axes);
   visit_dtype(call.out().dtype, [&]<class T>() {
     if constexpr (!std::is_same_v<T, bool>) {

@@ -24,6 +24,10 @@ class Loops {
   /// Calls f(offset) for each combination from number `first` on, `count` of them.
   template <class F>
   void for_each(std::int64_t first, std::int64_t count, F&& f) const {
+    if (count_ == 0) {  // one combination
+      for (std::int64_t done = 0; done < count; ++done) f(std::int64_t{0});
+      return;
+    }
     std::array<std::int64_t, kMaxRank> index{};
     std::int64_t offset = 0, rest = first;
     for (std::size_t i = 0; i < static_cast<std::size_t>(count_) && rest > 0; ++i) {
@@ -43,8 +47,9 @@ class Loops {
   }
 
  private:
-  std::array<std::int64_t, kMaxRank> sizes_{};  // innermost first
-  std::array<std::int64_t, kMaxRank> strides_{};
+  // The innermost first; entries behind count_ have no values.
+  std::array<std::int64_t, kMaxRank> sizes_;
+  std::array<std::int64_t, kMaxRank> strides_;
   int count_ = 0;
   std::int64_t total_ = 1;
 };

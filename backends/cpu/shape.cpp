@@ -1,7 +1,9 @@
 // Kernels of the operations that change the shape or the order of elements.
+#include "backends/cpu/broadcast_loop.h"
 #include "backends/cpu/strided_copy.h"
 #include "backends/kernel_table.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace milgrad::cpu {
@@ -13,16 +15,34 @@ void copy_elements(const Call& call) {
               static_cast<std::size_t>(call.out().numel) * size_of(call.out().dtype));
 }
 
+template <class T>
 void broadcast(const Call& call) {
-  const Shape &from = call.in(0).shape, &to = call.out().shape;
-  const auto strides = row_major_strides(from);
-  const int shift = to.rank() - from.rank();
-  StridedView view;
-  for (int axis = 0; axis < to.rank(); ++axis) {
-    const bool repeated = axis < shift || from[axis - shift] == 1;
-    view.push_back(to[axis], repeated ? 0 : strides[static_cast<std::size_t>(axis - shift)]);
+  const T* from = call.in(0).as<const T>();
+  T* to = call.out().as<T>();
+  const auto write_row = [](const T* x, bool moves, T* y, std::int64_t count) {
+    moves ? std::copy_n(x, count, y) : std::fill_n(y, count, *x);
+  };
+  if (const FlatOperands<1> flat(call); flat) {
+    parallel_ranges(call.out().numel, 1, [&](std::int64_t first, std::int64_t last) {
+      write_row(from + flat.at(0, first), flat.moves(0), to + first, last - first);
+    });
+    return;
   }
-  strided_copy(view, call.in(0).data, call.out().data, size_of(call.out().dtype));
+  const BroadcastLoop<1> loop(call.out().shape, {&call.in(0).shape});
+  parallel_rows(loop, [&](std::int64_t out, const auto& at, std::int64_t count) {
+    write_row(from + at[0], loop.moves(0), to + out, count);
+  });
+}
+
+void broadcast(const Call& call) {
+  switch (size_of(call.out().dtype)) {
+    case 1:
+      return broadcast<std::uint8_t>(call);
+    case 4:
+      return broadcast<std::uint32_t>(call);
+    default:
+      return broadcast<std::uint64_t>(call);
+  }
 }
 
 }  // namespace

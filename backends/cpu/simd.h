@@ -388,8 +388,12 @@ HWY_INLINE V erf(V x) {
 }  // namespace milgrad::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
-// The function `name`, which HWY_EXPORT made a table of, for the target in use.
+// The function `name`, which HWY_EXPORT made a table of, for the target in use; looked up once.
 #undef MILGRAD_DISPATCH
-#define MILGRAD_DISPATCH(name) (::milgrad::simd_target(), HWY_DYNAMIC_DISPATCH(name))
+#define MILGRAD_DISPATCH(name)                                                            \
+  (*[] {                                                                                  \
+    static const auto function = (::milgrad::simd_target(), &HWY_DYNAMIC_DISPATCH(name)); \
+    return function;                                                                      \
+  }())
 
 #endif  // MILGRAD_BACKENDS_CPU_SIMD_H

@@ -1,5 +1,6 @@
 // Kernels that cut tensors apart and join them along one axis: [outer, size, inner] in rows.
 #include "backends/cpu/strided_copy.h"
+#include "backends/cpu/thread_pool.h"
 #include "backends/kernel_table.h"
 
 #include <algorithm>
@@ -10,8 +11,31 @@ namespace {
 
 std::byte* bytes_of(const View& view) { return static_cast<std::byte*>(view.data); }
 
+/// Copies `rows` rows of `bytes` bytes between memory with the given distances of rows.
+void copy_rows(const std::byte* from, std::size_t from_stride, std::byte* to, std::size_t to_stride,
+               std::int64_t rows, std::size_t bytes) {
+  if (bytes == 0) return;
+  for (std::int64_t row = 0; row < rows; ++row)
+    std::memcpy(to + static_cast<std::size_t>(row) * to_stride,
+                from + static_cast<std::size_t>(row) * from_stride, bytes);
+}
+
+/// Neighbouring positions of a few elements, without a walk over strides.
+bool take_few(const Call& call, const SliceAttrs& range) {
+  const View &x = call.in(0), &out = call.out();
+  if (range.step != 1 || out.numel >= kTileElements) return false;
+  const auto inner =
+      static_cast<std::size_t>(x.shape.product(range.axis + 1, x.shape.rank())) * size_of(x.dtype);
+  const auto row = static_cast<std::size_t>(out.shape[range.axis]) * inner;
+  copy_rows(bytes_of(x) + static_cast<std::size_t>(range.start) * inner,
+            static_cast<std::size_t>(x.shape[range.axis]) * inner, bytes_of(out), row,
+            x.shape.product(0, range.axis), row);
+  return true;
+}
+
 void take_range(const Call& call) {
   const auto& range = call.get<SliceAttrs>();
+  if (take_few(call, range)) return;
   const Shape& to = call.out().shape;
   const auto strides = row_major_strides(call.in(0).shape);
   StridedView view;
@@ -21,15 +45,6 @@ void take_range(const Call& call) {
   view.offset = range.start * strides[axis];
   view.strides[axis] *= range.step;
   strided_copy(view, call.in(0).data, call.out().data, size_of(call.out().dtype));
-}
-
-/// Copies `rows` rows of `bytes` bytes between memory with the given distances of rows.
-void copy_rows(const std::byte* from, std::size_t from_stride, std::byte* to, std::size_t to_stride,
-               std::int64_t rows, std::size_t bytes) {
-  if (bytes == 0) return;
-  for (std::int64_t row = 0; row < rows; ++row)
-    std::memcpy(to + static_cast<std::size_t>(row) * to_stride,
-                from + static_cast<std::size_t>(row) * from_stride, bytes);
 }
 
 /// Writes x into the positions start, start + step, .. of one axis of the output.

@@ -119,7 +119,7 @@ void softmax_row(const T* x, T* y, std::int64_t count) {
   });
 }
 
-/// m and s of a strip of at most kStrip columns.
+/// m and s of a strip of at most kStrip columns; behind the last vector they have no values.
 template <class T>
 struct SoftmaxColumns {
   HWY_ALIGN T m[kStrip];
@@ -127,10 +127,12 @@ struct SoftmaxColumns {
 
   /// x: `rows` rows, `stride` apart, of which `width` columns are read. If given, y = exp(x - m).
   SoftmaxColumns(const T* x, std::int64_t rows, std::int64_t stride, std::int64_t width, T* y) {
-    std::fill_n(m, kStrip, MaxLanes<T>::kInitial);
-    std::fill_n(s, kStrip, 0.0);
+    constexpr std::int64_t kLanes = HWY_LANES(T);
+    const std::int64_t whole = (width + kLanes - 1) / kLanes * kLanes;
+    std::fill_n(m, whole, MaxLanes<T>::kInitial);
+    std::fill_n(s, whole, 0.0);
     reduce_columns<MaxLanes<T>>(m, x, rows, stride, width);
-    for (T& value : m) value = softmax_shift(value);
+    for (std::int64_t c = 0; c < whole; ++c) m[c] = softmax_shift(m[c]);
     for (std::int64_t r = 0; r < rows; ++r)
       add_exponentials(x + r * stride, width, y == nullptr ? nullptr : y + r * stride);
   }
