@@ -119,6 +119,7 @@ class Builder {
       add_instruction(parts_.instructions[i], sources);
     add_results(sources);
     place_values(sources);
+    program_.work = work();
     return std::move(program_);
   }
 
@@ -240,6 +241,18 @@ class Builder {
     if (program_.registers > Chain::kMaxRegisters)
       throw ValueError(fmt::format("[chain] {} values are needed at once; expected at most {}",
                                    program_.registers, Chain::kMaxRegisters));
+  }
+
+  /// A plain loop does about as many operations in the time in which it reads and writes.
+  std::int64_t work() const {
+    constexpr double kPlain = 8;
+    const Spec one{Shape{1}, DType::float32};
+    double flops = 0;
+    for (const ChainInstruction& instruction : parts_.instructions)
+      flops += definition(instruction.op)
+                   .cost.value({}, std::span<const Spec>(&one, 1), instruction.attrs)
+                   .flops;
+    return std::max<std::int64_t>(1, static_cast<std::int64_t>(flops / kPlain));
   }
 
   const ChainParts& parts_;

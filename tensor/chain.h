@@ -72,6 +72,7 @@ struct ChainProgram {
   std::vector<Output> outputs;  // that are not summed
   std::vector<Sum> sums;
   int registers = 0;
+  std::int64_t work = 1;  // per element, in elements of a plain loop
   // Input 0 is read after output 0 was made: it must not be written in the same place at once.
   bool late_read = false;
   int dtype_source = -1;  // a source that has the dtype of the chain, or

@@ -223,6 +223,22 @@ TEST_CASE("chains: a symbolic leading size") {
   }
 }
 
+TEST_CASE("chains: the layer that a chain belongs to is the innermost that holds its parts") {
+  Graph graph = trace([](const Tensors& x) { return Tensors{exp(tanh(x[0]) + 1)}; },
+                      {{Shape{3}, DType::float32}});
+  REQUIRE(graph.operations.size() == 3);
+  const auto scope = [&](const std::vector<std::string>& scopes) {
+    Graph scoped = graph;
+    for (std::size_t i = 0; i < scopes.size(); ++i) scoped.operations[i].scope = scopes[i];
+    passes::chains(scoped);
+    return scoped.operations.at(0).scope;
+  };
+  CHECK(scope({"model/dense", "model/dense", "model/dense"}) == "model/dense");
+  CHECK(scope({"model/dense_1", "model/dense_2", "model/dense"}) == "model");
+  CHECK(scope({"model/dense/gate", "model/dense", "model/dense/gate"}) == "model/dense");
+  CHECK(scope({"model/dense", "", "model/dense"}) == "");
+}
+
 TEST_CASE("chains: limits are kept") {
   const Graph graph = check_same(
       [](const Tensors& x) {

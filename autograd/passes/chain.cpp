@@ -268,6 +268,19 @@ class Grouping {
   std::vector<Group> groups_;
 };
 
+/// The path of the innermost layer that holds both.
+std::string common_scope(const std::string& a, const std::string& b) {
+  std::size_t length = 0;
+  const auto ends = [](const std::string& path, std::size_t i) {
+    return i == path.size() || path[i] == '/';
+  };
+  for (std::size_t i = 0; i <= a.size() && i <= b.size(); ++i) {
+    if (ends(a, i) && ends(b, i)) length = i;
+    if (i == a.size() || i == b.size() || a[i] != b[i]) break;
+  }
+  return a.substr(0, length);
+}
+
 /// Translates the members of a group one by one.
 class ChainBuilder {
  public:
@@ -355,9 +368,7 @@ class ChainBuilder {
   /// The operation, if the limits of chains allow it and its rule gives what was there before.
   std::optional<Graph::Operation> finish() {
     Graph::Operation result{Op::chain, {}, inputs_, outputs_, operation(group_.members[0]).scope};
-    for (int i : group_.members)
-      while (!operation(i).scope.starts_with(result.scope)) result.scope.pop_back();
-    while (result.scope.ends_with('/')) result.scope.pop_back();
+    for (int i : group_.members) result.scope = common_scope(result.scope, operation(i).scope);
     try {
       result.attrs = ChainAttrs{std::make_shared<const Chain>(std::move(parts_))};
       std::vector<Spec> specs;

@@ -14,14 +14,9 @@ HWY_BEFORE_NAMESPACE();
 namespace milgrad::cpu::HWY_NAMESPACE {
 namespace {
 
-/// What an element costs, in elements of a plain loop.
-std::int64_t work_of(const ChainProgram& program) {
-  return 1 + static_cast<std::int64_t>(program.steps.size()) / 4;
-}
-
 template <class T>
 void run_plain(const ChainPlan<T>& plan) {
-  parallel_ranges(plan.numel, work_of(plan.program), [&](std::int64_t first, std::int64_t last) {
+  parallel_ranges(plan.numel, plan.program.work, [&](std::int64_t first, std::int64_t last) {
     ChainTile<T>(plan).run_range(first, last);
   });
 }
@@ -30,7 +25,7 @@ void run_plain(const ChainPlan<T>& plan) {
 template <class T>
 void sum_short_rows(const ChainPlan<T>& plan, std::int64_t rows, std::int64_t length) {
   const std::int64_t group = kChainBlock<T> / length;
-  parallel_ranges(rows, length * work_of(plan.program), [&](std::int64_t first, std::int64_t last) {
+  parallel_ranges(rows, length * plan.program.work, [&](std::int64_t first, std::int64_t last) {
     ChainTile<T> tile(plan);
     for (std::int64_t row = first; row < last; row += group) {
       const std::int64_t count = std::min(group, last - row);
@@ -85,7 +80,7 @@ void sum_long_rows(const ChainPlan<T>& plan, std::int64_t rows, std::int64_t len
   const auto run = [&](std::int64_t part) {
     sum_range(plan, part * size, std::min(length, (part + 1) * size), parts[part].data());
   };
-  if (length * work_of(plan.program) >= kParallelTiles * kTileElements)
+  if (length * plan.program.work >= kParallelTiles * kTileElements)
     parallel_for(count, run);
   else
     for (std::int64_t part = 0; part < count; ++part) run(part);
@@ -155,7 +150,7 @@ void sum_few_columns(const ChainPlan<T>& plan, std::int64_t rows, std::int64_t c
     sum_columns_of(plan, columns, 0, columns, part * size, std::min(rows, (part + 1) * size),
                    parts + part * sums);
   };
-  if (plan.numel * work_of(plan.program) >= kParallelTiles * kTileElements)
+  if (plan.numel * plan.program.work >= kParallelTiles * kTileElements)
     parallel_for(count, run);
   else
     for (std::int64_t part = 0; part < count; ++part) run(part);
