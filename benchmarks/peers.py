@@ -20,7 +20,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = ROOT / "benchmarks/peers"
 BENCH, MIL = ROOT / "build/milgrad_bench", ROOT / "build/mil"
-OWN_STEP = "mil_step_eager/threads:1"
 MICROSECONDS = {"ns": 1e-3, "us": 1.0, "ms": 1e3}
 
 
@@ -40,15 +39,20 @@ def run(command, **options):
     return done.stdout
 
 
-def own_step(options):
-    if not BENCH.exists():
-        raise Absent(f"{BENCH} is not built")
-    text = run([BENCH, f"--benchmark_filter=^{OWN_STEP}$", "--benchmark_format=json"],
-               env=environment(options))
-    rows = json.loads(text[text.index("{"):])["benchmarks"]
-    if not rows:
-        raise Absent(f"milgrad_bench has no {OWN_STEP}")
-    return rows[0]["real_time"] * MICROSECONDS[rows[0]["time_unit"]]
+def own_step(name):
+    """Microseconds of one benchmark of milgrad_bench."""
+
+    def measure(options):
+        if not BENCH.exists():
+            raise Absent(f"{BENCH} is not built")
+        text = run([BENCH, f"--benchmark_filter=^{name}$", "--benchmark_format=json"],
+                   env=environment(options))
+        rows = json.loads(text[text.index("{"):])["benchmarks"]
+        if not rows:
+            raise Absent(f"milgrad_bench has no {name}")
+        return rows[0]["real_time"] * MICROSECONDS[rows[0]["time_unit"]]
+
+    return measure
 
 
 def worker(script, *arguments, **variables):
@@ -91,7 +95,9 @@ def keras_step(backend):
 
 
 STEPS = {
-    "milgrad, eager": own_step,
+    "milgrad, 1 thread": own_step("mil_step/threads:1"),
+    "milgrad, 2 threads": own_step("mil_step/threads:2"),
+    "milgrad, run_eagerly": own_step("mil_step_eager/threads:1"),
     "JAX, whole-epoch scan": worker("jax_step.py", "scan"),
     "JAX, jitted step": worker("jax_step.py", "jit"),
     "PyTorch, eager, 1 thread": worker("torch_step.py", "eager", "1"),
@@ -100,6 +106,16 @@ STEPS = {
     "Keras on JAX, fit()": keras_step("jax"),
     "Keras on TensorFlow, fit()": keras_step("tensorflow"),
     "Keras on PyTorch, fit()": keras_step("torch"),
+}
+SECOND = {
+    "milgrad, 1 thread": own_step("second_model_step/threads:1"),
+    "JAX, whole-epoch scan": worker("more_models.py", "second", "jax"),
+    "PyTorch, eager, 1 thread": worker("more_models.py", "second", "torch"),
+}
+MLP = {
+    "milgrad, 1 thread": own_step("digits_mlp_step/threads:1"),
+    "JAX, whole-epoch scan": worker("more_models.py", "mlp", "jax"),
+    "PyTorch, eager, 1 thread": worker("more_models.py", "mlp", "torch"),
 }
 JOBS = {
     "milgrad, mil train --no-early-stopping": timed(own_job),
@@ -165,10 +181,13 @@ def main():
         sys.exit(f"peers.py: error: {options.data}/mnist does not exist; run: mil data fetch mnist")
     with tempfile.TemporaryDirectory(prefix="milgrad-peers-") as options.scratch:
         steps = measure_all(STEPS, options)
+        second, mlp = measure_all(SECOND, options), measure_all(MLP, options)
         jobs = {} if options.no_jobs else measure_all(JOBS, options)
     print(f"{processor()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, "
           f"{options.rounds} rounds interleaved")
     print_table("train step, one bag of three digits", "us", steps, digits=1)
+    print_table("train step, one bag of five times 500", "us", second, digits=1)
+    print_table("train step, 32 digits, Dense 128 and 10", "us", mlp, digits=1)
     if jobs:
         print_table("whole job, 20 epochs, from start to end", "s", jobs, digits=2)
 

@@ -191,9 +191,9 @@ void core_to_core(benchmark::State& state) {
 
 void register_steps() {
   const auto add = [](const char* name, void (*run)(benchmark::State&)) {
-    return benchmark::RegisterBenchmark(name, run)->Unit(benchmark::kMicrosecond)->UseRealTime();
+    return benchmark::RegisterBenchmark(name, run)->Unit(benchmark::kMicrosecond);
   };
-  benchmark::RegisterBenchmark("core_to_core", core_to_core)->UseRealTime();
+  benchmark::RegisterBenchmark("core_to_core", core_to_core);
   add("mil_step", [](benchmark::State& s) { example_step(s, false); })
       ->ArgName("threads")
       ->Arg(1)
