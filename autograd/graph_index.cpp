@@ -133,25 +133,32 @@ const Graph::Operation* GraphIndex::produced_by(Value value, Op op) const {
   return operation.op == op ? &operation : nullptr;
 }
 
-bool GraphIndex::can_fuse(std::span<const int> operations) const {
-  // Walk back from the members' outside predecessors: reaching a member means a path came back.
+bool GraphIndex::reaches_back(std::span<const int> operations, bool also_directly) const {
+  // Walk back from the members' predecessors: meeting a member means that one needs another.
   std::vector<bool> member(predecessors_.size()), seen(predecessors_.size());
   for (int i : operations) member[static_cast<std::size_t>(i)] = true;
   std::vector<int> pending;
   for (int i : operations)
     for (int before : predecessors(i))
-      if (!member[static_cast<std::size_t>(before)]) pending.push_back(before);
+      if (also_directly || !member[static_cast<std::size_t>(before)]) pending.push_back(before);
   while (!pending.empty()) {
     const int i = pending.back();
     pending.pop_back();
+    if (member[static_cast<std::size_t>(i)]) return true;
     if (seen[static_cast<std::size_t>(i)]) continue;
     seen[static_cast<std::size_t>(i)] = true;
-    for (int before : predecessors(i)) {
-      if (member[static_cast<std::size_t>(before)]) return false;
-      pending.push_back(before);
-    }
+    const auto before = predecessors(i);
+    pending.insert(pending.end(), before.begin(), before.end());
   }
-  return true;
+  return false;
+}
+
+bool GraphIndex::can_fuse(std::span<const int> operations) const {
+  return !reaches_back(operations, false);
+}
+
+bool GraphIndex::are_independent(std::span<const int> operations) const {
+  return !reaches_back(operations, true);
 }
 
 bool try_rewrite(Graph& graph, std::span<const int> removed, std::vector<Graph::Operation> added) {

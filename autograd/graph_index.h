@@ -44,8 +44,11 @@ class GraphIndex {
   }
   /// Whether these operations can become one: no path leaves them and comes back.
   bool can_fuse(std::span<const int> operations) const;
+  /// Whether none of these operations needs another one, directly or through others.
+  bool are_independent(std::span<const int> operations) const;
 
  private:
+  bool reaches_back(std::span<const int> operations, bool also_directly) const;
   void order_memory(const Graph& graph);
 
   const Graph& graph_;

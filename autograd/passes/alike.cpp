@@ -148,14 +148,14 @@ bool merge_from(Graph& graph, const GraphIndex& index, const Parts& parts, int i
         members.push_back(j);
         j = -1;  // members may stand in any order
       }
-    if (members.size() != count || !index.can_fuse(members)) continue;
+    if (members.size() != count || !index.are_independent(members)) continue;
     rewrite(graph, members, stacked(graph, matcher, members));
     return true;
   }
   return false;
 }
 
-/// Puts the inputs of several products with one kernel into a stack, if they are few rows.
+/// Makes several products with one kernel one, on a stack of their inputs, if they are few rows.
 bool stack_inputs(Graph& graph, const GraphIndex& index, const Parts& parts, int i) {
   const Operation first = graph.operations[static_cast<std::size_t>(i)];
   const Spec spec = graph.spec(first.inputs[0]);
@@ -163,7 +163,8 @@ bool stack_inputs(Graph& graph, const GraphIndex& index, const Parts& parts, int
       spec.shape.rank() >= kMaxRank)
     return false;
   std::vector<int> members;
-  std::vector<Value> inputs;
+  Operation stack{Op::stack, AxisAttrs{0}, {}, {}, first.scope};
+  Operation unstack{Op::unstack, AxisAttrs{0}, {}, {}, first.scope};
   for (int j = i; j < static_cast<int>(graph.operations.size()); ++j) {
     const Operation& other = graph.operations[static_cast<std::size_t>(j)];
     const bool alike = other.op == Op::linear && graph.spec(other.inputs[0]) == spec &&
@@ -171,23 +172,19 @@ bool stack_inputs(Graph& graph, const GraphIndex& index, const Parts& parts, int
                                   other.inputs.begin() + 1, other.inputs.end());
     if (!alike || parts.contains(other.inputs[0])) continue;
     members.push_back(j);
-    inputs.push_back(other.inputs[0]);
+    stack.inputs.push_back(other.inputs[0]);
+    unstack.outputs.push_back(other.outputs[0]);
   }
+  const auto count = static_cast<Dim>(members.size());
   const std::int64_t rows = spec.shape.product(0, spec.shape.rank() - 1);
-  if (members.size() < 2 || rows * static_cast<std::int64_t>(members.size()) > kFewRows ||
-      !index.can_fuse(members))
-    return false;
-  const auto count = static_cast<Dim>(inputs.size());
+  if (count < 2 || rows * count > kFewRows || !index.are_independent(members)) return false;
   const Spec out = graph.spec(first.outputs[0]);
-  const Value whole = graph.add_value({with_leading(count, spec.shape), spec.dtype});
-  Operation layer = first;
-  layer.inputs[0] = whole;
-  layer.outputs = {graph.add_value({with_leading(count, out.shape), out.dtype})};
-  Operation parts_of_result{Op::unstack, AxisAttrs{0}, layer.outputs, {}, ""};
-  for (int j : members)
-    parts_of_result.outputs.push_back(graph.operations[static_cast<std::size_t>(j)].outputs[0]);
-  rewrite(graph, members,
-          {{Op::stack, AxisAttrs{0}, inputs, {whole}, first.scope}, layer, parts_of_result});
+  Operation whole = first;
+  stack.outputs = {graph.add_value({with_leading(count, spec.shape), spec.dtype})};
+  whole.inputs[0] = stack.outputs[0];
+  whole.outputs = {graph.add_value({with_leading(count, out.shape), out.dtype})};
+  unstack.inputs = whole.outputs;
+  rewrite(graph, members, {stack, whole, unstack});
   return true;
 }
 

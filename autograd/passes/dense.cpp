@@ -52,7 +52,7 @@ bool fuse_on_one_input(Graph& graph, const GraphIndex& index, int i) {
     const Operation& other = graph.operations[static_cast<std::size_t>(use.operation)];
     if (other.op != Op::dense || use.operand != 0) continue;
     members.push_back(use.operation);
-    if (!index.can_fuse(members)) members.pop_back();
+    if (!index.are_independent(members)) members.pop_back();
   }
   if (members.size() < 2 || members[0] != i) return false;
   MultiDenseAttrs attrs;

@@ -1,5 +1,6 @@
 // Passes that need no knowledge of single operations: shapes, views, constants, common, dead_code.
 #include "autograd/graph_index.h"
+#include "autograd/passes/families.h"
 #include "autograd/passes/pass.h"
 #include "tensor/apply.h"
 #include "tensor/mode.h"
@@ -44,6 +45,22 @@ bool skip_inner_view(const Graph& graph, const GraphIndex& index, Graph::Operati
   if (!keeps_all_elements(inner.op)) return false;
   operation.inputs[0] = inner.inputs[0];
   return true;
+}
+
+/// Constants of one shape that hold the same number everywhere become one.
+void share_constants(Graph& graph) {
+  std::vector<std::pair<Value, double>> seen;
+  for (const Graph::External& external : graph.externals) {
+    const auto number = constant_number(graph, external.value);
+    if (!number) continue;
+    const auto same = std::find_if(seen.begin(), seen.end(), [&](const auto& other) {
+      return other.second == *number && graph.spec(other.first) == graph.spec(external.value);
+    });
+    if (same == seen.end())
+      seen.emplace_back(external.value, *number);
+    else
+      graph.replace_uses(external.value, same->first);
+  }
 }
 
 }  // namespace
@@ -136,6 +153,7 @@ void constants(Graph& graph) {
     }
   }
   graph.operations = std::move(rest);
+  share_constants(graph);
 }
 
 void common(Graph& graph) {
