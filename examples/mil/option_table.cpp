@@ -168,6 +168,10 @@ void add_fit(Table& table, FitOptions& o) {
                                  .value = Switch{&o.class_weight},
                                  .help = "weigh both classes alike in the loss",
                                  .group = kTraining},
+                                {.name = "run-eagerly",
+                                 .value = Switch{&o.run_eagerly},
+                                 .help = "compute operation by operation, without programs",
+                                 .group = kTraining},
                             });
 }
 

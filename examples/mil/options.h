@@ -66,6 +66,7 @@ struct FitOptions {
   bool early_stopping = true;
   std::int64_t patience = 10;
   bool class_weight = true;
+  bool run_eagerly = false;
 };
 
 /// Random numbers and processors.

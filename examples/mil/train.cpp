@@ -117,7 +117,8 @@ nn::Ensemble Training::build_members() const {
     nn::Model model = make_model(run_.options.model, bags.bag_size, {bags.rows, bags.columns});
     model.compile({.optimizer = nn::Adam({.learning_rate = fit_settings().learning_rate}),
                    .loss = "sparse_categorical_crossentropy",
-                   .metrics = {"accuracy"}});
+                   .metrics = {"accuracy"},
+                   .run_eagerly = fit_settings().run_eagerly});
     if (member == 0) print_summary(model, console_);
     return model;
   };

@@ -27,6 +27,7 @@ struct Options {
   fs::path weights;
   std::string dtype = "float32";
   std::string adam = "default";
+  bool run_eagerly = false;
   std::size_t from = 0;
   std::size_t to = 0;
 };
@@ -92,7 +93,8 @@ nn::Model compiled_model(const nlohmann::json& config, const Options& options) {
   model.compile({.optimizer = nn::Adam({.learning_rate = config["learning_rate"],
                                         .exact_keras_scalars = options.adam == "exact-keras"}),
                  .loss = "sparse_categorical_crossentropy",
-                 .metrics = {"accuracy"}});
+                 .metrics = {"accuracy"},
+                 .run_eagerly = options.run_eagerly});
   return model;
 }
 
@@ -137,6 +139,7 @@ Options parse(int argc, char** argv) {
   app.add_option("--weights", options.weights, "a .weights.h5 to start from")->required();
   app.add_option("--dtype", options.dtype)->check(CLI::IsMember({"float32", "float64"}));
   app.add_option("--adam", options.adam)->check(CLI::IsMember({"default", "exact-keras"}));
+  app.add_flag("--run-eagerly", options.run_eagerly, "operation by operation, without programs");
   app.add_option("--from", options.from, "first step, as a place in order.npy");
   app.add_option("--to", options.to, "behind the last step");
   try {

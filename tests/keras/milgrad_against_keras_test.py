@@ -45,6 +45,15 @@ class Losses(unittest.TestCase):
                 np.testing.assert_allclose(found, kept, rtol=0, atol=5e-6)
 
 
+    def test_programs_against_operations_one_by_one(self):
+        for float_type, tolerance in ("float64", 1e-9), ("float32", 5e-6):
+            for name in reference.CONFIGURATIONS:
+                with self.subTest(f"{name} {float_type}"):
+                    run = name, float_type, "exact-keras", "initial"
+                    eager = milgrad_losses(*run, "--run-eagerly")
+                    np.testing.assert_allclose(milgrad_losses(*run), eager, rtol=0, atol=tolerance)
+
+
 class ClippedLosses(unittest.TestCase):
     """Steps of a model whose probabilities are 0 and 1: the loss clips them, its gradient is zero."""
 

@@ -49,11 +49,11 @@ def keras_continued(float_type, adam):
 
 
 @functools.cache
-def milgrad(name, float_type, adam, weights):
+def milgrad(name, float_type, adam, weights, *flags):
     """One run of milgrad's driver over the steps that Keras took from the same file; the folder it
     wrote. The file is one of Keras's ("initial", "saturated", "trained"), or milgrad's "own" trained
-    one."""
-    folder = scratch() / f"milgrad_{float_type}_{adam}_{weights}" / name
+    one. Flags such as "--run-eagerly" are passed on."""
+    folder = scratch() / "_".join(["milgrad", float_type, adam, weights, *flags]) / name
     folder.mkdir(parents=True, exist_ok=True)
     data = keras(float_type) / name
     if weights == "own":
@@ -63,7 +63,7 @@ def milgrad(name, float_type, adam, weights):
     first, last = {"initial": (0, STEPS), "saturated": (0, MORE_STEPS)}.get(
         weights, (STEPS, STEPS + MORE_STEPS))
     run(BUILD / "milgrad_parity", "--data", data, "--out", folder, "--dtype", float_type,
-        "--adam", adam, "--weights", file, "--from", first, "--to", last)
+        "--adam", adam, "--weights", file, "--from", first, "--to", last, *flags)
     return folder
 
 
