@@ -21,7 +21,8 @@ class ProgramSuite {
   std::vector<std::string> run() {
     const std::vector<Sample> samples = def_.samples.value();
     for (std::size_t i = 0; i < samples.size(); ++i)
-      for (DType dtype : {DType::float64, DType::float32}) {
+      for (DType dtype : {DType::float64, DType::float32, DType::int32, DType::int64, DType::uint8,
+                          DType::boolean}) {
         context_ = fmt::format("{}: sample {}, {}", def_.name.value, i, name_of(dtype));
         try {
           check_sample(samples[i], dtype, 31 * i + 7);
@@ -37,11 +38,11 @@ class ProgramSuite {
   Tensors inputs_of(const Sample& sample, DType dtype, std::uint64_t seed) const {
     Tensors inputs = sample_tensors(sample, seed);
     bool floating = false;
-    for (Tensor& x : inputs)
-      if (is_floating(x.dtype())) {
-        floating = true;
-        x = converted(x, dtype);
-      }
+    for (Tensor& x : inputs) {
+      if (!is_floating(x.dtype())) continue;
+      floating = true;
+      x = converted(x, dtype);
+    }
     const bool takes = inputs.empty() || def_.dtypes.value.contains(inputs[0].dtype());
     return takes && (floating || dtype == DType::float64) ? inputs : Tensors{};
   }

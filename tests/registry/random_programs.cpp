@@ -235,7 +235,8 @@ class TrainStep {
     returned_ = chance_.in(4);
     read_again_ = chance_.in(4);
     bytes_ = chance_.in(4);
-    loss_ = static_cast<int>(chance_.below(3));
+    loss_ = static_cast<int>(chance_.below(4));
+    pooled_ = bags_ == 1 && chance_.in(2);
     first_ = dense(features_, hidden_);
     v_ = dense(hidden_, attention_);
     u_ = dense(hidden_, attention_);
@@ -305,7 +306,18 @@ class TrainStep {
                               : sigmoid(x);
   }
 
+  /// All instances of one bag at once.
+  Tensor pooled(const Tensors& instances) const {
+    const Tensor rows = concat(instances);
+    const Tensor embedded = activated(apply_dense(first_, bytes_ ? cast(rows, dtype_) : rows));
+    const AttentionPool pool = gated_attention_pool(
+        embedded,
+        {.value = v_.kernel, .gate = gated_ ? u_.kernel.value() : Tensor(), .score = score_});
+    return apply_dense(head_, pool.pooled);
+  }
+
   Tensor forward(const Tensors& instances) const {
+    if (pooled_) return pooled(instances);
     Tensors embedded, scores;
     for (const Tensor& x : instances) {
       const Tensor values = bytes_ ? cast(x, dtype_) * (1.0 / 255) : x;
@@ -325,7 +337,11 @@ class TrainStep {
     if (loss_ == 0) return mean(sparse_softmax_cross_entropy(logits, labels));
     const Tensor targets = one_hot(labels, 2, dtype_);
     if (loss_ == 1) return mean(square(sigmoid(logits) - targets));
-    return neg(mean(sum(targets * log(softmax(logits)), {1})));
+    const Tensor p = softmax(logits);
+    if (loss_ == 2) return neg(mean(sum(targets * log(p), {1})));
+    // Keras's cross-entropy of probabilities.
+    const Tensor share = clip(p / sum(p, {1}, true), 1e-7, 1 - 1e-7);
+    return mean(neg(sum(targets * log(share), {1})));
   }
 
   /// Scaled to a global norm of 1 at most.
@@ -344,7 +360,7 @@ class TrainStep {
   std::size_t instances_;
   Dim features_, hidden_, attention_, bags_;
   int activation_, loss_;
-  bool gated_, twice_, bias_, penalty_, clipped_, returned_, read_again_, bytes_, adam_;
+  bool gated_, twice_, bias_, penalty_, clipped_, returned_, read_again_, bytes_, adam_, pooled_;
   std::vector<Variable> variables_;
   DenseWeights first_, v_, u_, head_;
   Variable score_;
