@@ -1,7 +1,6 @@
 // Programs by signature, and the decision when leading sizes become symbolic.
 #include "autograd/compile.h"
 
-#include "autograd/custom_op.h"
 #include "autograd/profile.h"
 #include "autograd/trace.h"
 #include "tensor/apply.h"
@@ -87,7 +86,6 @@ struct CompiledFunction::Entry {
   std::vector<Spec> signature;
   /// Per argument: the first one with the same symbolic leading size, or -1 if it is fixed.
   std::vector<int> symbols;
-  std::vector<bool> tracked;  // per result
   Program program;
 
   bool fits(std::span<const Tensor> arguments) const {
@@ -178,13 +176,7 @@ Graph CompiledFunction::trace_once(const std::vector<Spec>& signature) {
   // Whatever mode the first caller is in, the program is that of the function by itself.
   const EnableGrad tracking;
   ++traces_;
-  const auto noting = [this](const Tensors& arguments) {
-    Tensors results = function_(arguments);
-    tracked_.clear();
-    for (const Tensor& result : results) tracked_.push_back(result.requires_grad());
-    return results;
-  };
-  return trace(noting, signature);
+  return trace(function_, signature);
 }
 
 std::unique_ptr<CompiledFunction::Entry> CompiledFunction::make_entry(std::vector<Spec> signature,
@@ -192,8 +184,8 @@ std::unique_ptr<CompiledFunction::Entry> CompiledFunction::make_entry(std::vecto
                                                                       Graph graph) const {
   const auto start = std::chrono::steady_clock::now();
   const std::size_t traced = graph.operations.size();
-  auto entry = std::make_unique<Entry>(Entry{std::move(signature), std::move(symbols), tracked_,
-                                             Program(std::move(graph), options_.program)});
+  auto entry = std::make_unique<Entry>(
+      Entry{std::move(signature), std::move(symbols), Program(std::move(graph), options_.program)});
   if (log_wanted(kLogTopic)) {
     const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
     log_line(kLogTopic,
@@ -281,25 +273,7 @@ std::span<const Tensor> CompiledFunction::replay(std::span<const Tensor> argumen
 
 Tensors CompiledFunction::operator()(const Tensors& arguments) {
   if (current_recorder() != nullptr) return function_(arguments);
-  Entry& entry = entry_for(arguments);
-  Tensors results = entry.program(arguments);
-  if (grad_enabled())
-    for (std::size_t k = 0; k < results.size(); ++k)
-      if (entry.tracked[k]) results[k] = refuse_gradient(results[k]);
-  return results;
-}
-
-/// The result with a place on the tape from which no gradient goes on: that it is missing must not
-/// pass for a gradient of zero.
-Tensor CompiledFunction::refuse_gradient(const Tensor& result) const {
-  const auto pass_on = custom_vjp(
-      [](const Tensors& x) { return x; },
-      [name = options_.name](const VjpArgs&) -> Tensors {
-        throw GradientError(
-            fmt::format("[{}] a gradient was asked through a compiled function", name),
-            "compile the function that calls grad(), or pass stop_gradient() of the result on");
-      });
-  return pass_on({requires_grad(result)})[0];
+  return entry_for(arguments).program(arguments);
 }
 
 Program& CompiledFunction::program() const {

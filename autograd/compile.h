@@ -35,9 +35,9 @@ struct CompileOptions {
 /// What the function does besides operations happens while it is traced and never again. It must
 /// not choose by leading sizes what it does (`if (x.size(0) == 1)`), or `symbolic` must be off.
 ///
-/// Programs are not differentiated: arguments on the tape throw GradientError, and so does grad()
-/// where it comes to a copied result that depends on trainable variables; borrowed results are
-/// constants. One thread at a time may call it. Inside of a trace the function itself is traced.
+/// Programs are not differentiated: arguments on the tape throw GradientError, and results are
+/// constants to grad(). One thread at a time may call it. Inside of a trace the function itself is
+/// traced.
 class CompiledFunction {
  public:
   using Function = std::function<Tensors(const Tensors&)>;
@@ -52,7 +52,7 @@ class CompiledFunction {
   Tensors operator()(const Tensors& arguments);
   /// The results where the program has them: the next call overwrites them, and one that is the
   /// value of a Variable shows its later updates. Nothing is allocated for a signature that came
-  /// before, but for the handle of a result that is an argument.
+  /// before.
   /// A profile sums its kernel calls under the function's name.
   std::span<const Tensor> replay(std::span<const Tensor> arguments, Profile* profile = nullptr);
 
@@ -71,7 +71,6 @@ class CompiledFunction {
   void check(std::span<const Tensor> arguments) const;
   Family& family_of(std::span<const Tensor> arguments);
   Graph trace_once(const std::vector<Spec>& signature);
-  Tensor refuse_gradient(const Tensor& result) const;
   std::unique_ptr<Entry> make_entry(std::vector<Spec> signature, std::vector<int> symbols,
                                     Graph graph) const;
   std::unique_ptr<Entry> compile_fixed(std::span<const Tensor> arguments);
@@ -82,7 +81,6 @@ class CompiledFunction {
   std::vector<std::unique_ptr<Entry>> entries_;    // latest call first
   std::vector<std::unique_ptr<Family>> families_;  // latest trace first
   int traces_ = 0;
-  std::vector<bool> tracked_;  // per result of the latest trace: whether it is on the tape
 };
 
 CompiledFunction compile(CompiledFunction::Function function, CompileOptions options = {});
