@@ -118,36 +118,55 @@ void multiply(Tile<T> t, std::int64_t m) {
   }
 }
 
-/// The same for n = 1, 2, 4 columns, .., less than a vector: the weights are one flat row of
-/// vectors, each holding several of their rows.
-template <class T>
-HWY_NOINLINE void multiply_narrow(Tile<T> t, std::int64_t m) {
-  constexpr std::int64_t kLanes = HWY_LANES(T);
-  const hn::ScalableTag<T> d;
-  const std::int64_t n = t.n, at_once = kLanes / n;
-  const auto repeat = lane_indices(d, [=](int lane) { return lane / n; });
-  for (std::int64_t i = 0; i < m; ++i, t.x += t.x_step, t.y += n) {
-    auto even = hn::Zero(d), odd = hn::Zero(d);
-    std::int64_t k = 0;
-    for (; k + 2 * at_once <= t.k; k += 2 * at_once) {
-      const auto x0 = load_first(d, t.x + k, at_once);
-      const auto x1 = load_first(d, t.x + k + at_once, at_once);
-      const T* w = t.weights + k * n;
-      even = hn::MulAdd(hn::TableLookupLanes(x0, repeat), hn::LoadU(d, w), even);
-      odd = hn::MulAdd(hn::TableLookupLanes(x1, repeat), hn::LoadU(d, w + kLanes), odd);
-    }
-    for (; k < t.k; k += at_once) {
-      const std::int64_t count = std::min(at_once, t.k - k);
-      const auto x = load_first(d, t.x + k, count);
-      const auto w = load_first(d, t.weights + k * n, count * n);
-      even = hn::MulAdd(hn::TableLookupLanes(x, repeat), w, even);
-    }
-    auto sum = hn::Add(even, odd);
-    for (std::int64_t distance = kLanes / 2; distance >= n; distance /= 2) {
-      const auto other = lane_indices(d, [=](int lane) { return lane ^ distance; });
-      sum = hn::Add(sum, hn::TableLookupLanes(sum, other));
-    }
-    store_first(sum, d, t.y, n);
+/// The same for n = 1, 2, 4, .. columns, fewer than a vector has lanes: the weights are one flat
+/// row of vectors, each holding several of their rows.
+template <class T, int n, int rows>
+HWY_NOINLINE void multiply_narrow_tile(Tile<T> t) {
+  using D = hn::ScalableTag<T>;
+  constexpr std::int64_t kLanes = HWY_LANES(T), kAtOnce = kLanes / n;
+  const D d;
+  const auto repeat = lane_indices(d, [](int lane) { return lane / n; });
+  hn::Vec<D> sum[rows][2];
+  each<rows>([&](auto i) MILGRAD_INLINE_LAMBDA { sum[i][0] = sum[i][1] = hn::Zero(d); });
+  const auto step = [&](std::int64_t k, auto half, const auto& x_lanes, const auto& w_lanes)
+                        MILGRAD_INLINE_LAMBDA {
+                          const auto w = in_register(w_lanes.load(d, t.weights + k * n));
+                          each<rows>([&](auto i) MILGRAD_INLINE_LAMBDA {
+                            auto x = x_lanes.load(d, t.x + i * t.x_step + k);
+                            if constexpr (n > 1) x = hn::TableLookupLanes(x, repeat);
+                            sum[i][half] = hn::MulAdd(x, w, sum[i][half]);
+                          });
+                        };
+  const std::integral_constant<int, 0> even;
+  const std::integral_constant<int, 1> odd;
+  const std::conditional_t<n == 1, AllLanes, FirstLanes<D>> some(kAtOnce);
+  std::int64_t k = 0;
+  for (; k + 2 * kAtOnce <= t.k; k += 2 * kAtOnce) {
+    step(k, even, some, AllLanes{});
+    step(k + kAtOnce, odd, some, AllLanes{});
+  }
+  for (; k < t.k; k += kAtOnce) {
+    const std::int64_t count = std::min(kAtOnce, t.k - k);
+    step(k, even, FirstLanes<D>(count), FirstLanes<D>(count * n));
+  }
+  each<rows>([&](auto i) MILGRAD_INLINE_LAMBDA {
+    store_first(sum_by_column<n>(d, hn::Add(sum[i][0], sum[i][1])), d, t.y + i * n, n);
+  });
+}
+
+template <class T, int n>
+void multiply_narrow(Tile<T> t, std::int64_t m) {
+  if constexpr (n < HWY_LANES(T)) {
+    constexpr int kRows = 4;
+    const auto advance = [&](std::int64_t rows) {
+      t.x += rows * t.x_step;
+      t.y += rows * n;
+      m -= rows;
+    };
+    for (; m >= kRows; advance(kRows)) multiply_narrow_tile<T, n, kRows>(t);
+    if (m == 3) return multiply_narrow_tile<T, n, 3>(t);
+    if (m == 2) return multiply_narrow_tile<T, n, 2>(t);
+    if (m == 1) multiply_narrow_tile<T, n, 1>(t);
   }
 }
 
@@ -155,12 +174,22 @@ template <class T>
 void multiply_rows(const DenseProducts<T>& d, const DenseProduct<T>& p, std::int64_t first,
                    std::int64_t last, T* y) {
   constexpr std::int64_t kLanes = HWY_LANES(T);
-  if (p.n == 0) return;
   const Tile<T> tile{d.x + first, d.k, p.weights + first * p.n, p.n, last - first, y, 0};
-  if (p.n < kLanes && kLanes % p.n == 0)
-    multiply_narrow(tile, d.m);
-  else
-    multiply(tile, d.m);
+  if (p.n >= kLanes) return multiply(tile, d.m);
+  switch (p.n) {
+    case 0:
+      return;
+    case 1:
+      return multiply_narrow<T, 1>(tile, d.m);
+    case 2:
+      return multiply_narrow<T, 2>(tile, d.m);
+    case 4:
+      return multiply_narrow<T, 4>(tile, d.m);
+    case 8:
+      return multiply_narrow<T, 8>(tile, d.m);
+    default:
+      multiply(tile, d.m);
+  }
 }
 
 /// y = f(sum of the partial products + bias), whole rows of them; `parts` is 1, 2 or 4, and `from`

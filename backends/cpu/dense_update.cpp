@@ -319,7 +319,7 @@ HWY_NOINLINE T update_narrow(const Update<T>& given, std::int64_t first, std::in
   const V decay = hn::Set(d, u.decay);
   const auto repeat = lane_indices(d, [](int lane) { return lane / n; });
   const auto cycle = lane_indices(d, [](int lane) { return lane % n; });
-  const auto pick = lane_indices(d, [](int lane) { return lane * n % int{kLanes}; });
+  const auto pick = lane_indices(d, [](int lane) { return lane * n % static_cast<int>(kLanes); });
   V g[kMostTileRows];
   for (std::int64_t i = 0; i < u.m; ++i)
     g[i] = hn::TableLookupLanes(load_first(d, u.g + i * n, n), cycle);
@@ -336,10 +336,11 @@ HWY_NOINLINE T update_narrow(const Update<T>& given, std::int64_t first, std::in
       if (u.dx == nullptr) continue;
       V products = hn::Mul(g[i], w);
       if constexpr (n > 1) {
-        for (int distance = 1; distance < n; distance *= 2)
-          products = hn::Add(
-              products, hn::TableLookupLanes(
-                            products, lane_indices(d, [=](int lane) { return lane ^ distance; })));
+        each<std::bit_width(unsigned{n}) - 1>([&](auto step) MILGRAD_INLINE_LAMBDA {
+          const auto other =
+              lane_indices(d, [](int lane) { return lane ^ (1 << decltype(step)::value); });
+          products = hn::Add(products, hn::TableLookupLanes(products, other));
+        });
         products = hn::TableLookupLanes(products, pick);
       }
       store_first(products, d, u.dx + i * u.k + k, count);

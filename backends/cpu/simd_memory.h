@@ -9,6 +9,8 @@
 
 #include "backends/cpu/simd.h"
 
+#include <array>
+#include <bit>
 #include <utility>
 
 // For lambdas that work on vectors: a call would pass them through memory.
@@ -117,14 +119,29 @@ HWY_INLINE void each(F&& f) {
   (std::make_integer_sequence<int, count>{});
 }
 
-/// Lane numbers through f, as indices for hn::TableLookupLanes.
+/// Lane numbers through F, as indices for hn::TableLookupLanes.
 template <class D, class F>
-HWY_INLINE auto lane_indices(D d, F f) {
+HWY_INLINE auto lane_indices(D d, F) {
   using Index = std::conditional_t<sizeof(hn::TFromD<D>) == 4, std::int32_t, std::int64_t>;
   constexpr int kLanes = HWY_LANES(hn::TFromD<D>);
-  HWY_ALIGN Index indices[kLanes];
-  for (int i = 0; i < kLanes; ++i) indices[i] = static_cast<Index>(f(i));
-  return hn::SetTableIndices(d, indices);
+  alignas(64) static constexpr std::array<Index, kLanes> kIndices = [] {
+    std::array<Index, kLanes> indices{};
+    for (int i = 0; i < kLanes; ++i) indices[static_cast<std::size_t>(i)] = F{}(i);
+    return indices;
+  }();
+  return hn::SetTableIndices(d, kIndices.data());
+}
+
+/// sum[i] becomes the sum of all lanes i + j n, for n a power of two: whole vectors, log steps.
+template <int n, class D, class V>
+HWY_INLINE V sum_by_column(D d, V sum) {
+  constexpr int kSteps = std::bit_width(HWY_LANES(hn::TFromD<D>) / unsigned{n}) - 1;
+  each<kSteps>([&](auto step) MILGRAD_INLINE_LAMBDA {
+    const auto other =
+        lane_indices(d, [](int lane) { return lane ^ (n << decltype(step)::value); });
+    sum = hn::Add(sum, hn::TableLookupLanes(sum, other));
+  });
+  return sum;
 }
 
 }  // namespace milgrad::cpu::HWY_NAMESPACE
