@@ -139,7 +139,7 @@ class Builder {
     int& number = as_number ? value.as_number : value.as_is;
     if (number >= 0) return;
     number = static_cast<int>(program_.sources.size());
-    program_.sources.push_back({input, as_number});
+    program_.sources.push_back({static_cast<std::uint8_t>(input), as_number});
   }
 
   void add_sources() {
@@ -153,7 +153,8 @@ class Builder {
           program_.dtype = std::get<DTypeAttrs>(instruction.attrs).dtype;
         if (operand < parts_.inputs && !as_number && !takes_bool(instruction.op, k) &&
             program_.dtype_source < 0)
-          program_.dtype_source = values_[static_cast<std::size_t>(operand)].as_is;
+          program_.dtype_source =
+              static_cast<std::int8_t>(values_[static_cast<std::size_t>(operand)].as_is);
       }
   }
 
@@ -181,21 +182,25 @@ class Builder {
       add_step(from_bool == to_bool || number_wanted ? ChainProgram::kCopy
                : to_bool                             ? ChainProgram::kNumberToBool
                                                      : ChainProgram::kBoolToNumber,
-               {number_wanted ? from.as_number : from.as_is}, NumberAttrs{}, sources);
+               {number_wanted ? from.as_number : from.as_is}, nullptr, sources);
       return;
     }
     std::vector<int> operands;
     for (int operand : instruction.operands)
       operands.push_back(values_[static_cast<std::size_t>(operand)].as_is);
-    const auto* numbers = std::get_if<NumberAttrs>(&instruction.attrs);
-    add_step(static_cast<int>(instruction.op), operands, numbers ? *numbers : NumberAttrs{},
-             sources);
+    add_step(static_cast<int>(instruction.op), operands,
+             std::get_if<NumberAttrs>(&instruction.attrs), sources);
   }
 
-  void add_step(int function, const std::vector<int>& operands, const NumberAttrs& numbers,
+  void add_step(int function, const std::vector<int>& operands, const NumberAttrs* numbers,
                 int sources) {
-    ChainProgram::Step step{function, {}, 0, -1, numbers.a, numbers.b};
-    for (std::size_t k = 0; k < 3; ++k) step.operands[k] = operands[k < operands.size() ? k : 0];
+    ChainProgram::Step step{static_cast<std::uint8_t>(function), {}, 0, -1, 0};
+    for (std::size_t k = 0; k < 3; ++k)
+      step.operands[k] = static_cast<std::uint8_t>(operands[k < operands.size() ? k : 0]);
+    if (numbers != nullptr) {
+      step.numbers = static_cast<std::uint8_t>(program_.numbers.size());
+      program_.numbers.insert(program_.numbers.end(), {numbers->a, numbers->b});
+    }
     const int number = sources + static_cast<int>(program_.steps.size());
     program_.steps.push_back(step);
     values_.push_back({number, number});
@@ -206,10 +211,11 @@ class Builder {
       const ChainResult& result = parts_.results[i];
       const int value = values_[static_cast<std::size_t>(result.value)].as_is;
       if (result.summed) {
-        program_.sums.push_back({value, static_cast<int>(i)});
+        program_.sums.push_back({static_cast<std::uint8_t>(value), static_cast<std::uint8_t>(i)});
       } else {
-        program_.steps[static_cast<std::size_t>(value - sources)].output = static_cast<int>(i);
-        program_.outputs.push_back({value - sources, static_cast<int>(i)});
+        const auto step = static_cast<std::uint8_t>(value - sources);
+        program_.steps[step].output = static_cast<std::int8_t>(i);
+        program_.outputs.push_back({step, static_cast<std::uint8_t>(i)});
       }
     }
   }
@@ -233,14 +239,14 @@ class Builder {
       if (step.output >= 0) continue;
       const auto found =
           std::find_if(free_from.begin(), free_from.end(), [&](int first) { return first <= i; });
-      step.place = static_cast<int>(found - free_from.begin());
+      step.place = static_cast<std::uint8_t>(found - free_from.begin());
       const int until = std::max(i + 1, last[static_cast<std::size_t>(sources + i)]);
       found == free_from.end() ? free_from.push_back(until) : static_cast<void>(*found = until);
     }
-    program_.registers = static_cast<int>(free_from.size());
-    if (program_.registers > Chain::kMaxRegisters)
+    if (free_from.size() > Chain::kMaxRegisters)
       throw ValueError(fmt::format("[chain] {} values are needed at once; expected at most {}",
-                                   program_.registers, Chain::kMaxRegisters));
+                                   free_from.size(), Chain::kMaxRegisters));
+    program_.registers = static_cast<std::uint8_t>(free_from.size());
   }
 
   /// A plain loop does about as many operations in the time in which it reads and writes.

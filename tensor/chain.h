@@ -36,12 +36,29 @@ struct ChainParts {
   bool operator==(const ChainParts&) const = default;
 };
 
-/// The form that a kernel runs. Values are numbered anew: sources, then steps.
-struct ChainProgram {
-  static constexpr int kNoValue = -1;
+/// A short list in place.
+template <class T, int most>
+struct ChainList {
+  std::uint8_t count = 0;
+  std::array<T, most> items = {};
+
+  std::size_t size() const { return count; }
+  bool empty() const { return count == 0; }
+  void push_back(const T& item) { items[count++] = item; }
+  const T& operator[](std::size_t i) const { return items[i]; }
+  T& operator[](std::size_t i) { return items[i]; }
+  const T* begin() const { return items.data(); }
+  const T* end() const { return items.data() + count; }
+};
+
+/// The form that a kernel runs. Values are numbered anew: sources, then steps. All of a small chain
+/// lies in a few cache lines, since a replay finds them cold.
+struct alignas(64) ChainProgram {
+  static constexpr int kMaxInputs = 16, kMaxSteps = 64, kMaxResults = 8, kMaxRegisters = 16;
   /// Functions besides the operations: numbered behind them.
   static constexpr int kCopy = kOpCount, kBoolToNumber = kOpCount + 1, kNumberToBool = kOpCount + 2;
   static constexpr int kFunctions = kOpCount + 3;
+  static_assert(kFunctions <= 256, "a step holds a function in a byte");
 
   /// Sums over the first axes: a matrix of at most so many columns is summed in so many parts, each
   /// of which needs a double per column and sum as workspace.
@@ -49,42 +66,43 @@ struct ChainProgram {
 
   /// An input as steps read it: bools as masks, or, where it is cast, any dtype as numbers.
   struct Source {
-    int input;
+    std::uint8_t input;
     bool as_number;
   };
   struct Step {
-    int function;  // an Op, or one of the above
-    std::array<int, 3> operands;
-    int place;   // register
-    int output;  // the output it goes to instead of a register, or -1
-    double a, b;
+    std::uint8_t function;  // an Op, or one of the above
+    std::array<std::uint8_t, 3> operands;
+    std::uint8_t place;    // register
+    std::int8_t output;    // the output it goes to instead of a register, or -1
+    std::uint8_t numbers;  // the first of its two numbers, if it has any
   };
   struct Sum {
-    int value;
-    int output;
+    std::uint8_t value;
+    std::uint8_t output;
   };
   struct Output {
-    int step;
-    int output;
+    std::uint8_t step;
+    std::uint8_t output;
   };
-  std::vector<Source> sources;
-  std::vector<Step> steps;
-  std::vector<Output> outputs;  // that are not summed
-  std::vector<Sum> sums;
-  int registers = 0;
-  std::int64_t work = 1;  // per element, in elements of a plain loop
+  ChainList<Output, kMaxResults> outputs;  // that are not summed
+  ChainList<Sum, kMaxResults> sums;
+  DType dtype = DType::float32;   // of the chain, unless a source has it:
+  std::int8_t dtype_source = -1;  // this one
+  std::uint8_t registers = 0;
   // Input 0 is read after output 0 was made: it must not be written in the same place at once.
   bool late_read = false;
-  int dtype_source = -1;  // a source that has the dtype of the chain, or
-  DType dtype = DType::float32;
+  std::int64_t work = 1;  // per element, in elements of a plain loop
+  ChainList<Source, 2 * kMaxInputs> sources;
+  ChainList<Step, kMaxSteps> steps;
+  std::vector<double> numbers;
 };
 
 class Chain {
  public:
-  static constexpr int kMaxInputs = 16;
-  static constexpr int kMaxInstructions = 64;
-  static constexpr int kMaxResults = 8;
-  static constexpr int kMaxRegisters = 16;
+  static constexpr int kMaxInputs = ChainProgram::kMaxInputs;
+  static constexpr int kMaxInstructions = ChainProgram::kMaxSteps;
+  static constexpr int kMaxResults = ChainProgram::kMaxResults;
+  static constexpr int kMaxRegisters = ChainProgram::kMaxRegisters;
 
   /// Throws ValueError where numbers are out of range, an operation cannot stand in a chain, or the
   /// chain is larger than these limits.
@@ -102,8 +120,8 @@ class Chain {
   bool operator==(const Chain& other) const { return parts_ == other.parts_; }
 
  private:
-  ChainParts parts_;
   ChainProgram program_;
+  ChainParts parts_;
 };
 
 }  // namespace milgrad

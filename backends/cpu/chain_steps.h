@@ -27,7 +27,7 @@ struct TileValue {
 /// out[0..count) = f(operands of the step among the values); count is a whole number of vectors.
 template <class T>
 using StepFunction = void (*)(T* out, const TileValue<T>* values, std::int64_t count,
-                              const ChainProgram::Step& step);
+                              const ChainProgram::Step& step, const double* numbers);
 
 namespace steps {
 
@@ -136,11 +136,11 @@ struct where {
 
 /// The functor of a step: those with numbers get them.
 template <class F>
-HWY_INLINE F functor(const ChainProgram::Step& step) {
+HWY_INLINE F functor(const ChainProgram::Step& step, [[maybe_unused]] const double* numbers) {
   if constexpr (std::is_same_v<F, functors::elu>)
-    return {step.a};
+    return {numbers[step.numbers]};
   else if constexpr (std::is_same_v<F, functors::clip>)
-    return {step.a, step.b};
+    return {numbers[step.numbers], numbers[step.numbers + 1]};
   else
     return {};
 }
@@ -148,10 +148,10 @@ HWY_INLINE F functor(const ChainProgram::Step& step) {
 // Short loops are unrolled: their counters would cost as much as their work.
 template <class F, class T>
 HWY_NOINLINE void unary(T* out, const TileValue<T>* values, std::int64_t count,
-                        const ChainProgram::Step& step) {
+                        const ChainProgram::Step& step, const double* numbers) {
   constexpr std::int64_t kLanes = HWY_LANES(T);
   const hn::ScalableTag<T> d;
-  const F f = functor<F>(step);
+  const F f = functor<F>(step, numbers);
   const auto [a, a_step] = values[step.operands[0]];
   if (a_step == 0) {
     const auto y = f(hn::LoadU(d, a));
@@ -163,7 +163,7 @@ HWY_NOINLINE void unary(T* out, const TileValue<T>* values, std::int64_t count,
 
 template <class F, class T>
 HWY_NOINLINE void binary(T* out, const TileValue<T>* values, std::int64_t count,
-                         const ChainProgram::Step& step) {
+                         const ChainProgram::Step& step, const double*) {
   constexpr std::int64_t kLanes = HWY_LANES(T);
   const hn::ScalableTag<T> d;
   const F f;
@@ -188,7 +188,7 @@ HWY_NOINLINE void binary(T* out, const TileValue<T>* values, std::int64_t count,
 
 template <class F, class T>
 HWY_NOINLINE void ternary(T* out, const TileValue<T>* values, std::int64_t count,
-                          const ChainProgram::Step& step) {
+                          const ChainProgram::Step& step, const double*) {
   constexpr std::int64_t kLanes = HWY_LANES(T);
   const hn::ScalableTag<T> d;
   const F f;

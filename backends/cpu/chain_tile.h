@@ -79,9 +79,9 @@ struct ChainSource {
     walk,     // broadcast
   };
   const View* view;
+  BroadcastWalk* walk;  // if it is broadcast
   Reading reading;
   bool as_number;
-  BroadcastWalk walk;
 
   HWY_INLINE void start(const View& given, bool number, const Shape& full, std::int64_t numel) {
     view = &given;
@@ -92,7 +92,7 @@ struct ChainSource {
       reading = Reading::still;
     } else {
       reading = Reading::walk;
-      walk.start(given.shape, full);
+      walk->start(given.shape, full);
     }
   }
 
@@ -123,19 +123,19 @@ struct ChainSource {
   HWY_NOINLINE void load(std::int64_t begin, std::int64_t count, T* out) const {
     if (reading != Reading::walk) return convert_run(begin, out, count);
     std::int64_t index[kMaxRank], at = 0, rest = begin;
-    for (int axis = 0; axis < walk.rank; ++axis) {
-      index[axis] = axis + 1 < walk.rank ? rest % walk.sizes[axis] : rest;
-      rest /= walk.sizes[axis];
-      at += index[axis] * walk.strides[axis];
+    for (int axis = 0; axis < walk->rank; ++axis) {
+      index[axis] = axis + 1 < walk->rank ? rest % walk->sizes[axis] : rest;
+      rest /= walk->sizes[axis];
+      at += index[axis] * walk->strides[axis];
     }
     for (std::int64_t done = 0; done < count;) {
-      const std::int64_t run = std::min(walk.sizes[0] - index[0], count - done);
-      walk.strides[0] == 0 ? fill(at, out + done, run) : convert_run(at, out + done, run);
+      const std::int64_t run = std::min(walk->sizes[0] - index[0], count - done);
+      walk->strides[0] == 0 ? fill(at, out + done, run) : convert_run(at, out + done, run);
       done += run;
-      at += run * walk.strides[0];
+      at += run * walk->strides[0];
       index[0] += run;
-      for (int axis = 0; axis + 1 < walk.rank && index[axis] == walk.sizes[axis]; ++axis) {
-        at += walk.strides[axis + 1] - walk.sizes[axis] * walk.strides[axis];
+      for (int axis = 0; axis + 1 < walk->rank && index[axis] == walk->sizes[axis]; ++axis) {
+        at += walk->strides[axis + 1] - walk->sizes[axis] * walk->strides[axis];
         index[axis] = 0;
         ++index[axis + 1];
       }
@@ -152,6 +152,7 @@ struct ChainPlan {
   std::int64_t numel;
   int sources_count;
   ChainSource<T> sources[kMaxSources];
+  BroadcastWalk walks[kMaxSources];
   HWY_ALIGN T still[kMaxSources][HWY_LANES(T)];
   bool staged[Chain::kMaxResults];  // goes through a block on its way out
   bool any_staged = false;
@@ -161,9 +162,10 @@ struct ChainPlan {
         outputs(call.outputs),
         numel(count),
         sources_count(static_cast<int>(given.sources.size())) {
-    const ChainProgram::Source* source = program.sources.data();
+    const ChainProgram::Source* source = program.sources.begin();
     const View* inputs = call.inputs.data();
     for (int s = 0; s < sources_count; ++s) {
+      sources[s].walk = &walks[s];
       sources[s].start(inputs[source[s].input], source[s].as_number, full, count);
       if (sources[s].reading == ChainSource<T>::Reading::still)
         sources[s].fill(0, still[s], HWY_LANES(T));
@@ -193,19 +195,20 @@ class ChainTile {
     const int sources = plan_.sources_count;
     for (int s = 0; s < sources; ++s) next = read(s, begin, count, limit, next);
     TileValue<T>* value = values_ + sources;
-    const ChainProgram::Step* step = program.steps.data();
-    const ChainProgram::Step* end = step + program.steps.size();
-    for (; step < end; ++step, ++value) {
+    const double* numbers = program.numbers.data();
+    const ChainProgram::Step* end = program.steps.end();
+    for (const ChainProgram::Step* step = program.steps.begin(); step < end; ++step, ++value) {
       T* out;
       if (step->output < 0) {
         out = scratch_ + step->place * stride;
-      } else if (ragged || plan_.staged[step->output]) {
+      } else if (ragged || plan_.staged[static_cast<std::size_t>(step->output)]) {
         out = next;
         next += stride;
       } else {
         out = plan_.outputs[static_cast<std::size_t>(step->output)].template as<T>() + begin;
       }
-      steps::kTable<T>[static_cast<std::size_t>(step->function)](out, values_, rounded, *step);
+      steps::kTable<T>[static_cast<std::size_t>(step->function)](out, values_, rounded, *step,
+                                                                 numbers);
       *value = {out, kLanes};
     }
     if (ragged || plan_.any_staged) write_staged(begin, count, ragged);
