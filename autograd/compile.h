@@ -52,7 +52,7 @@ class CompiledFunction {
   Tensors operator()(const Tensors& arguments);
   /// The results where the program has them: the next call overwrites them, and one that is the
   /// value of a Variable shows its later updates. Nothing is allocated for a signature that came
-  /// before.
+  /// before, but for the handle of a result that is an argument.
   /// A profile sums its kernel calls under the function's name.
   std::span<const Tensor> replay(std::span<const Tensor> arguments, Profile* profile = nullptr);
 
