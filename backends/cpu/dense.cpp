@@ -31,8 +31,10 @@ struct Tile {
   std::int64_t last;  // columns of the last vector
 };
 
-#if HWY_MAX_BYTES == 64
 /// Vectors per row that leave room for accumulators, by the number of rows.
+#if defined(MILGRAD_FEW_KERNELS)
+constexpr int kMostVectors[] = {0, 3, 2};
+#elif HWY_MAX_BYTES == 64
 constexpr int kMostVectors[] = {0, 8, 8, 8, 6, 5, 4, 3, 3};
 #else
 constexpr int kMostVectors[] = {0, 8, 6, 4, 2};
