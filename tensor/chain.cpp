@@ -10,7 +10,7 @@
 namespace milgrad {
 namespace {
 
-/// Operands of an operation that can stand in a chain, else 0.
+/// Operands of an elementwise operation, else 0.
 int operands_of(Op op) {
   switch (op) {
 #define OP(name)
@@ -268,12 +268,12 @@ class Builder {
 
 }  // namespace
 
+bool is_elementwise(Op op) { return operands_of(op) > 0; }
+
 Chain::Chain(ChainParts parts) : parts_(std::move(parts)) {
   check(parts_);
   program_ = Builder(parts_).build();
 }
-
-bool Chain::takes(Op op) { return operands_of(op) > 0; }
 
 DType Chain::dtype(std::span<const Spec> inputs) const {
   if (program_.dtype_source < 0) return program_.dtype;

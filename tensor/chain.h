@@ -10,6 +10,10 @@
 
 namespace milgrad {
 
+/// Whether each element of the result depends on the elements at that place alone, after NumPy's
+/// broadcasting of the operands. These are the operations that can stand in a chain.
+bool is_elementwise(Op op);
+
 /// One elementwise operation. Its operands are values of the chain: numbers 0..inputs-1 are the
 /// inputs, inputs + i is what instruction i computes.
 struct ChainInstruction {
@@ -107,9 +111,6 @@ class Chain {
   /// Throws ValueError where numbers are out of range, an operation cannot stand in a chain, or the
   /// chain is larger than these limits.
   explicit Chain(ChainParts parts);
-
-  /// Whether the operation can stand in a chain.
-  static bool takes(Op op);
 
   const ChainParts& parts() const { return parts_; }
   const ChainProgram& program() const { return program_; }

@@ -3,6 +3,7 @@
 #include "autograd/graph_index.h"
 #include "autograd/passes/families.h"
 #include "autograd/passes/pass.h"
+#include "tensor/chain.h"
 
 #include <algorithm>
 #include <utility>

@@ -67,7 +67,7 @@ std::optional<Kind> kind_of(const Graph& graph, const Graph::Operation& operatio
     if (!is_floating(from.dtype) || !at_one_end(from.shape, sum->axes)) return std::nullopt;
     return Kind{from.shape, from.dtype, sum};
   }
-  if (!Chain::takes(operation.op)) return std::nullopt;
+  if (!is_elementwise(operation.op)) return std::nullopt;
   Kind kind{graph.spec(operation.outputs[0]).shape, {}, {}};
   if (is_logic(operation.op)) return kind;
   if (operation.op == Op::cast) {
@@ -400,7 +400,7 @@ std::optional<Graph::Operation> Grouping::chain_of(const Group& group) const {
 void read_before_broadcast(Graph& graph) {
   const GraphIndex index(graph);
   for (Graph::Operation& operation : graph.operations) {
-    if (!Chain::takes(operation.op) || operation.inputs.size() < 2) continue;
+    if (!is_elementwise(operation.op) || operation.inputs.size() < 2) continue;
     for (std::size_t k = 0; k < operation.inputs.size(); ++k) {
       const Graph::Operation* from = index.produced_by(operation.inputs[k], Op::broadcast_like);
       if (from == nullptr) from = index.produced_by(operation.inputs[k], Op::broadcast_to);

@@ -1,7 +1,6 @@
 // cross_entropy: softmax followed by the cross-entropy of probabilities (normalised, clipped)
 // becomes one operation, and so does its gradient.
 #include "autograd/grad.h"
-#include "autograd/passes/families.h"
 #include "autograd/passes/pass.h"
 #include "autograd/passes/pattern.h"
 #include "autograd/trace.h"

@@ -1,10 +1,9 @@
 // dense: a product with a kernel, its bias and its activation become one operation; and several
 // such layers on one input become one that reads the input once.
 #include "autograd/graph_index.h"
-#include "autograd/passes/families.h"
 #include "autograd/passes/pass.h"
 
-#include <algorithm>
+#include <optional>
 
 namespace milgrad::passes {
 namespace {

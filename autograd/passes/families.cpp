@@ -1,32 +1,9 @@
-// Kinds of operations.
+// Operands that are read, and constants.
 #include "autograd/passes/families.h"
 
 #include <algorithm>
 
 namespace milgrad {
-
-bool is_elementwise(Op op) {
-  switch (op) {
-#define OP(name)
-#define UNARY(name) case Op::name:
-#define BINARY(name) case Op::name:
-#define COMPARISON(name) case Op::name:
-#include "tensor/ops.def"
-#undef OP
-    case Op::elu:
-    case Op::clip:
-    case Op::logical_not:
-    case Op::logical_and:
-    case Op::logical_or:
-    case Op::logical_xor:
-    case Op::isfinite:
-    case Op::where:
-    case Op::cast:
-      return true;
-    default:
-      return false;
-  }
-}
 
 bool reads_elements(Op op, std::size_t operand) {
   return operand >= 64 || ((definition(op).shape_only >> operand) & 1u) == 0;

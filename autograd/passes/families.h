@@ -1,4 +1,4 @@
-// Kinds of operations that several passes ask for.
+// What several passes ask of operations and values.
 #pragma once
 
 #include "autograd/graph.h"
@@ -6,10 +6,6 @@
 #include <optional>
 
 namespace milgrad {
-
-/// Whether each element of the result depends on the elements at that place alone, after NumPy's
-/// broadcasting of the operands.
-bool is_elementwise(Op op);
 
 /// Whether the operation reads the elements of this operand, not its shape alone.
 bool reads_elements(Op op, std::size_t operand);
