@@ -38,6 +38,8 @@ struct Graph {
   std::vector<Value> outputs;
 
   const Spec& spec(Value value) const { return values[static_cast<std::size_t>(value)]; }
+  Operation& operation(int i) { return operations[static_cast<std::size_t>(i)]; }
+  const Operation& operation(int i) const { return operations[static_cast<std::size_t>(i)]; }
   Value add_value(const Spec& spec);
   /// The external of this value; null if it is none.
   const External* find_external(Value value) const;

@@ -129,7 +129,7 @@ void GraphIndex::order_memory(const Graph& graph) {
 const Graph::Operation* GraphIndex::produced_by(Value value, Op op) const {
   const int i = producer(value);
   if (i < 0) return nullptr;
-  const Graph::Operation& operation = graph_.operations[static_cast<std::size_t>(i)];
+  const Graph::Operation& operation = graph_.operation(i);
   return operation.op == op ? &operation : nullptr;
 }
 
@@ -168,8 +168,7 @@ bool try_rewrite(Graph& graph, std::span<const int> removed, std::vector<Graph::
                                    : *std::max_element(removed.begin(), removed.end());
   std::vector<Graph::Operation> operations;
   for (int i = 0; i < static_cast<int>(gone.size()); ++i) {
-    if (!gone[static_cast<std::size_t>(i)])
-      operations.push_back(graph.operations[static_cast<std::size_t>(i)]);
+    if (!gone[static_cast<std::size_t>(i)]) operations.push_back(graph.operation(i));
     if (i == last) std::move(added.begin(), added.end(), std::back_inserter(operations));
   }
   std::swap(graph.operations, operations);
@@ -180,7 +179,7 @@ bool try_rewrite(Graph& graph, std::span<const int> removed, std::vector<Graph::
     return false;
   }
   std::vector<Graph::Operation> result;
-  for (int i : order) result.push_back(std::move(graph.operations[static_cast<std::size_t>(i)]));
+  for (int i : order) result.push_back(std::move(graph.operation(i)));
   graph.operations = std::move(result);
   return true;
 }

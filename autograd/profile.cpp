@@ -13,7 +13,7 @@ constexpr std::size_t kNodesShown = 25;
 
 std::string node_text(const Program& program, int operation) {
   const Graph& graph = program.graph();
-  const Graph::Operation& op = graph.operations[static_cast<std::size_t>(operation)];
+  const Graph::Operation& op = graph.operation(operation);
   const auto shape = [&](Value v) {
     return " " + program.specs()[static_cast<std::size_t>(v)].shape.to_string();
   };
@@ -26,7 +26,7 @@ std::string node_text(const Program& program, int operation) {
 }
 
 Cost cost_of(const Program& program, int operation) {
-  const Graph::Operation& op = program.graph().operations[static_cast<std::size_t>(operation)];
+  const Graph::Operation& op = program.graph().operation(operation);
   std::vector<Spec> inputs, outputs;
   for (Value v : op.inputs) inputs.push_back(program.specs()[static_cast<std::size_t>(v)]);
   for (Value v : op.outputs) outputs.push_back(program.specs()[static_cast<std::size_t>(v)]);
@@ -121,7 +121,7 @@ class Profile::Watch : public ReplayObserver {
       const auto [found, fresh] =
           profile_.rows_.try_emplace(fmt::format("{}\n{}\n{}", name_, operation, node));
       if (fresh) {
-        const Op op = program_.graph().operations[static_cast<std::size_t>(operation)].op;
+        const Op op = program_.graph().operation(operation).op;
         found->second = {name_, name_of(op), node, 0, 0, cost_of(program_, operation)};
       }
       rows_.push_back(&found->second);

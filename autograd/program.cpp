@@ -255,7 +255,7 @@ const Plan& Program::plan() const {
 std::string Program::to_string() const {
   std::string text;
   for (int i : calls()) {
-    const Graph::Operation& operation = graph_.operations[static_cast<std::size_t>(i)];
+    const Graph::Operation& operation = graph_.operation(i);
     const std::string attributes = milgrad::to_string(operation.attrs);
     text += name_of(operation.op);
     for (Value value : operation.inputs)

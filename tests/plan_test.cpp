@@ -125,7 +125,7 @@ TEST_CASE("plan: views have no memory of their own and keep what they look into"
       {kRow});
   const Plan plan = checked_plan(graph);
   const auto place = [&](int operation) {
-    const auto value = graph.operations[static_cast<std::size_t>(operation)].outputs[0];
+    const auto value = graph.operation(operation).outputs[0];
     return plan.places[static_cast<std::size_t>(value)];
   };
   CHECK(place(1).offset == place(0).offset + 32);

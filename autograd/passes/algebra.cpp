@@ -23,15 +23,11 @@ Value without_factor(const Graph& graph, const Operation& product, double& facto
   return -1;
 }
 
-const Operation& at(const Graph& graph, int i) {
-  return graph.operations[static_cast<std::size_t>(i)];
-}
-
 bool same_spec(const Graph& graph, Value a, Value b) { return graph.spec(a) == graph.spec(b); }
 
 /// x * 1, x / 1 -> x, unless that would show later values of a variable.
 bool drop_one(Graph& graph, const GraphIndex& index, int i) {
-  const Operation& operation = at(graph, i);
+  const Operation& operation = graph.operation(i);
   if (operation.op != Op::mul && operation.op != Op::div) return false;
   const Value result = operation.outputs[0];
   for (std::size_t k = 0; k < 2; ++k) {
@@ -48,7 +44,7 @@ bool drop_one(Graph& graph, const GraphIndex& index, int i) {
 
 /// An elementwise operation broadcasts its operands itself.
 bool read_before_broadcast(Graph& graph, const GraphIndex& index, int i) {
-  Operation operation = at(graph, i);
+  Operation operation = graph.operation(i);
   if (!is_elementwise(operation.op) || operation.inputs.size() < 2) return false;
   const Shape& whole = graph.spec(operation.outputs[0]).shape;
   for (Value& operand : operation.inputs) {
@@ -66,7 +62,7 @@ bool read_before_broadcast(Graph& graph, const GraphIndex& index, int i) {
 
 /// c (d x) -> (c d) x for numbers c and d.
 bool join_factors(Graph& graph, const GraphIndex& index, int i) {
-  Operation operation = at(graph, i);
+  Operation operation = graph.operation(i);
   if (operation.op != Op::mul || !is_floating(graph.spec(operation.outputs[0]).dtype)) return false;
   double outer = 0, inner = 0;
   const Value product = without_factor(graph, operation, outer);
@@ -81,7 +77,7 @@ bool join_factors(Graph& graph, const GraphIndex& index, int i) {
 
 /// A sum over axes of size 1 is another shape of the same elements.
 bool reshape_for_sum(Graph& graph, const GraphIndex& index, int i) {
-  Operation& operation = graph.operations[static_cast<std::size_t>(i)];
+  Operation& operation = graph.operation(i);
   if (operation.op != Op::sum && operation.op != Op::sum_to_like) return false;
   const Spec& from = graph.spec(operation.inputs[0]);
   const Spec to = graph.spec(operation.outputs[0]);
@@ -102,7 +98,7 @@ bool swaps_last_two(const Operation& transpose) {
 }
 
 bool take_in_transpose(Graph& graph, const GraphIndex& index, int i) {
-  Operation operation = at(graph, i);
+  Operation operation = graph.operation(i);
   if (operation.op != Op::matmul) return false;
   auto attrs = std::get<MatmulAttrs>(operation.attrs);
   bool changed = false;

@@ -96,7 +96,7 @@ class Matcher {
 /// The operation on stacks that does what all members do, and the unstacking of its result.
 std::vector<Operation> stacked(Graph& graph, const Matcher& matcher,
                                const std::vector<int>& members) {
-  const Operation first = graph.operations[static_cast<std::size_t>(members[0])];
+  const Operation first = graph.operation(members[0]);
   const auto count = static_cast<Dim>(members.size());
   Operation whole{first.op, first.attrs, {}, {}, first.scope};
   for (std::size_t k = 0; k < first.inputs.size(); ++k) {
@@ -110,8 +110,7 @@ std::vector<Operation> stacked(Graph& graph, const Matcher& matcher,
   const Spec out = graph.spec(first.outputs[0]);
   whole.outputs = {graph.add_value({with_leading(count, out.shape), out.dtype})};
   Operation parts{Op::unstack, AxisAttrs{0}, whole.outputs, {}, ""};
-  for (int i : members)
-    parts.outputs.push_back(graph.operations[static_cast<std::size_t>(i)].outputs[0]);
+  for (int i : members) parts.outputs.push_back(graph.operation(i).outputs[0]);
   return {whole, parts};
 }
 
@@ -133,7 +132,7 @@ bool ranks_allow(const Graph& graph, const Matcher& matcher, const Operation& fi
 
 /// Merges the operations alike to operation i, which reads position 0 of a stack.
 bool merge_from(Graph& graph, const GraphIndex& index, const Parts& parts, int i) {
-  const Operation& first = graph.operations[static_cast<std::size_t>(i)];
+  const Operation& first = graph.operation(i);
   if (!may_be_stacked(first)) return false;
   for (std::size_t k = 0; k < first.inputs.size(); ++k) {
     const auto part = parts.find(first.inputs[k]);
@@ -143,8 +142,7 @@ bool merge_from(Graph& graph, const GraphIndex& index, const Parts& parts, int i
     if (count < 2 || !matcher.whole(first, k) || !ranks_allow(graph, matcher, first)) continue;
     std::vector<int> members{i};
     for (int j = 0; j < static_cast<int>(graph.operations.size()); ++j)
-      if (members.size() < count &&
-          matcher.fits(first, graph.operations[static_cast<std::size_t>(j)], members.size()) &&
+      if (members.size() < count && matcher.fits(first, graph.operation(j), members.size()) &&
           std::find(members.begin(), members.end(), j) == members.end()) {
         members.push_back(j);
         j = -1;  // members may stand in any order
@@ -158,7 +156,7 @@ bool merge_from(Graph& graph, const GraphIndex& index, const Parts& parts, int i
 
 /// Makes several products with one kernel one, on a stack of their inputs, if they are few rows.
 bool stack_inputs(Graph& graph, const GraphIndex& index, const Parts& parts, int i) {
-  const Operation first = graph.operations[static_cast<std::size_t>(i)];
+  const Operation first = graph.operation(i);
   const Spec spec = graph.spec(first.inputs[0]);
   if (first.op != Op::linear || parts.contains(first.inputs[0]) || spec.shape.has_symbol() ||
       spec.shape.rank() >= kMaxRank)
@@ -167,7 +165,7 @@ bool stack_inputs(Graph& graph, const GraphIndex& index, const Parts& parts, int
   Operation stack{Op::stack, AxisAttrs{0}, {}, {}, first.scope};
   Operation unstack{Op::unstack, AxisAttrs{0}, {}, {}, first.scope};
   for (int j = i; j < static_cast<int>(graph.operations.size()); ++j) {
-    const Operation& other = graph.operations[static_cast<std::size_t>(j)];
+    const Operation& other = graph.operation(j);
     const bool alike = other.op == Op::linear && graph.spec(other.inputs[0]) == spec &&
                        std::equal(first.inputs.begin() + 1, first.inputs.end(),
                                   other.inputs.begin() + 1, other.inputs.end());
@@ -191,7 +189,7 @@ bool stack_inputs(Graph& graph, const GraphIndex& index, const Parts& parts, int
 
 /// A cut into equal parts along the leading axis, or one behind sizes of 1, is an unstacking.
 bool unstack_for_split(Graph& graph, int i) {
-  const Operation split = graph.operations[static_cast<std::size_t>(i)];
+  const Operation split = graph.operation(i);
   if (split.op != Op::split_like) return false;
   const Spec whole = graph.spec(split.inputs[0]), part = graph.spec(split.outputs[0]);
   const int axis = std::get<AxisAttrs>(split.attrs).axis;
@@ -211,7 +209,7 @@ bool unstack_for_split(Graph& graph, int i) {
 
 /// A join of all parts of a stack behind sizes of 1 is the stack in another shape.
 bool reshape_for_concat(Graph& graph, const GraphIndex& index, int i) {
-  Operation& concat = graph.operations[static_cast<std::size_t>(i)];
+  Operation& concat = graph.operation(i);
   if (concat.op != Op::concat) return false;
   const Operation* parts = index.produced_by(concat.inputs[0], Op::unstack);
   const Spec out = graph.spec(concat.outputs[0]);
@@ -232,7 +230,7 @@ void collect_terms(const Graph& graph, const GraphIndex& index, Value value, std
                    std::vector<int>& products) {
   const int i = index.producer(value);
   if (i < 0) return;
-  const Operation& operation = graph.operations[static_cast<std::size_t>(i)];
+  const Operation& operation = graph.operation(i);
   if (operation.op == Op::add && (sums.empty() || index.has_one_use(value))) {
     sums.push_back(i);
     for (Value v : operation.inputs) collect_terms(graph, index, v, sums, products);
@@ -244,14 +242,14 @@ void collect_terms(const Graph& graph, const GraphIndex& index, Value value, std
 /// sum of a_i^T b_i over all parts of two stacks -> A^T B: the weight gradient of a shared layer.
 bool join_products(Graph& graph, const GraphIndex& index, const Parts& parts, int i) {
   std::vector<int> sums, products;
-  const Operation& last = graph.operations[static_cast<std::size_t>(i)];
+  const Operation& last = graph.operation(i);
   if (last.op != Op::add) return false;
   collect_terms(graph, index, last.outputs[0], sums, products);
   if (products.size() < 2 || products.size() != sums.size() + 1) return false;
   Value wholes[2] = {-1, -1};
   std::vector<bool> seen(products.size());
   for (int p : products) {
-    const Operation& product = graph.operations[static_cast<std::size_t>(p)];
+    const Operation& product = graph.operation(p);
     if (!(std::get<MatmulAttrs>(product.attrs) == MatmulAttrs{.transpose_a = true})) return false;
     std::size_t places[2];
     for (std::size_t k = 0; k < 2; ++k) {

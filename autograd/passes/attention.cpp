@@ -25,7 +25,7 @@ bool take_relu(Graph& graph) {
         index.produced_by(instances, Op::relu) == nullptr)
       continue;
     const Use use = index.uses(gradient)[0];
-    const Graph::Operation& product = graph.operations[static_cast<std::size_t>(use.operation)];
+    const Graph::Operation& product = graph.operation(use.operation);
     if (product.op != Op::mul || !multiplies_by_sign(index, product, use.operand, instances))
       continue;
     attrs.through_relu = true;

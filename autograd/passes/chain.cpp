@@ -121,9 +121,7 @@ class Grouping {
   std::optional<Graph::Operation> chain_of(const Group& group) const;
 
  private:
-  const Graph::Operation& operation(int i) const {
-    return graph_.operations[static_cast<std::size_t>(i)];
-  }
+  const Graph::Operation& operation(int i) const { return graph_.operation(i); }
   int& group_of(int i) { return group_of_[static_cast<std::size_t>(i)]; }
   Group& group(int g) { return groups_[static_cast<std::size_t>(g)]; }
 
@@ -305,9 +303,7 @@ class ChainBuilder {
   }
 
  private:
-  const Graph::Operation& operation(int i) const {
-    return graph_.operations[static_cast<std::size_t>(i)];
-  }
+  const Graph::Operation& operation(int i) const { return graph_.operation(i); }
   void add_inputs(const Graph::Operation& operation) {
     const std::size_t count = is_sum(operation) ? 1 : operation.inputs.size();
     for (std::size_t k = 0; k < count; ++k)
@@ -425,8 +421,7 @@ void chains(Graph& graph) {
     Grouping grouping(graph);
     for (const Group& group : grouping.run()) {
       std::vector<Value> made;
-      for (int i : group.members)
-        made.push_back(graph.operations[static_cast<std::size_t>(i)].outputs[0]);
+      for (int i : group.members) made.push_back(graph.operation(i).outputs[0]);
       found.emplace_back(std::move(made), *grouping.chain_of(group));
     }
   }

@@ -38,7 +38,7 @@ const Operation* softmax_before(const Graph& graph, const GraphIndex& index,
 /// A use of `value` by an operation of this kind; -1 if there is none.
 int user(const Graph& graph, const GraphIndex& index, Value value, Op op) {
   for (const Use& use : index.uses(value))
-    if (graph.operations[static_cast<std::size_t>(use.operation)].op == op) return use.operation;
+    if (graph.operation(use.operation).op == op) return use.operation;
   return -1;
 }
 
@@ -49,7 +49,7 @@ bool fuse_forward(Graph& graph, const GraphIndex& index, const Operation& clip,
   const Graph whole = traced(graph.spec(softmax.inputs[0]), bounds);
   const Pattern pattern(whole, whole.outputs[1], {whole.inputs[0], whole.inputs[1]});
   for (int i = 0; i < static_cast<int>(graph.operations.size()); ++i) {
-    const Operation& last = graph.operations[static_cast<std::size_t>(i)];
+    const Operation& last = graph.operation(i);
     if (last.op != Op::neg) continue;
     const auto found = pattern.find(graph, index, last.outputs[0]);
     if (!found || found->values.at(whole.outputs[0]) != softmax.outputs[0]) continue;
@@ -74,7 +74,7 @@ bool fuse_backward(Graph& graph, const GraphIndex& index, const Operation& clip,
   const Pattern pattern(whole, whole.outputs[2],
                         {whole.outputs[0], whole.inputs[1], whole.inputs[2]});
   for (int i = 0; i < static_cast<int>(graph.operations.size()); ++i) {
-    const Operation last = graph.operations[static_cast<std::size_t>(i)];
+    const Operation last = graph.operation(i);
     if (last.op != Op::softmax_gradient) continue;
     const auto found = pattern.find(graph, index, last.outputs[0]);
     if (!found || found->values.at(whole.outputs[0]) != softmax.outputs[0]) continue;

@@ -25,13 +25,13 @@ std::optional<Activation> activation_of(Op op) {
 
 /// linear -> dense, with the activation if nothing else reads the product.
 bool fuse_activation(Graph& graph, const GraphIndex& index, int i) {
-  const Operation linear = graph.operations[static_cast<std::size_t>(i)];
+  const Operation linear = graph.operation(i);
   if (linear.op != Op::linear) return false;
   Operation dense{Op::dense, DenseAttrs{}, linear.inputs, linear.outputs, linear.scope};
   std::vector<int> members{i};
   if (index.has_one_use(linear.outputs[0])) {
     const int next = index.uses(linear.outputs[0])[0].operation;
-    const Operation& after = graph.operations[static_cast<std::size_t>(next)];
+    const Operation& after = graph.operation(next);
     if (const auto activation = activation_of(after.op)) {
       dense.attrs = DenseAttrs{*activation};
       dense.outputs = after.outputs;
@@ -44,11 +44,11 @@ bool fuse_activation(Graph& graph, const GraphIndex& index, int i) {
 
 /// dense layers on one input -> multi_dense.
 bool fuse_on_one_input(Graph& graph, const GraphIndex& index, int i) {
-  const Operation first = graph.operations[static_cast<std::size_t>(i)];
+  const Operation first = graph.operation(i);
   if (first.op != Op::dense) return false;
   std::vector<int> members;
   for (const Use& use : index.uses(first.inputs[0])) {
-    const Operation& other = graph.operations[static_cast<std::size_t>(use.operation)];
+    const Operation& other = graph.operation(use.operation);
     if (other.op != Op::dense || use.operand != 0) continue;
     members.push_back(use.operation);
     if (!index.are_independent(members)) members.pop_back();
@@ -57,7 +57,7 @@ bool fuse_on_one_input(Graph& graph, const GraphIndex& index, int i) {
   MultiDenseAttrs attrs;
   Operation multi{Op::multi_dense, {}, {first.inputs[0]}, {}, first.scope};
   for (int m : members) {
-    const Operation& dense = graph.operations[static_cast<std::size_t>(m)];
+    const Operation& dense = graph.operation(m);
     attrs.members.push_back(
         {std::get<DenseAttrs>(dense.attrs).activation, dense.inputs.size() == 3});
     multi.inputs.insert(multi.inputs.end(), dense.inputs.begin() + 1, dense.inputs.end());

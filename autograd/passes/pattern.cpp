@@ -32,8 +32,8 @@ bool Pattern::match(const Graph& graph, const GraphIndex& index, Value expected,
   }
   const int i = index.producer(given), j = index_.producer(expected);
   if (i < 0 || j < 0) return false;
-  const Graph::Operation& ours = graph.operations[static_cast<std::size_t>(i)];
-  const Graph::Operation& theirs = pattern_.operations[static_cast<std::size_t>(j)];
+  const Graph::Operation& ours = graph.operation(i);
+  const Graph::Operation& theirs = pattern_.operation(j);
   if (ours.op != theirs.op || !(ours.attrs == theirs.attrs) ||
       ours.inputs.size() != theirs.inputs.size())
     return false;

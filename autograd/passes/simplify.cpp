@@ -41,7 +41,7 @@ bool skip_inner_view(const Graph& graph, const GraphIndex& index, Graph::Operati
   if (operation.op != Op::reshape_like) return false;
   const int before = index.producer(operation.inputs[0]);
   if (before < 0) return false;
-  const Graph::Operation& inner = graph.operations[static_cast<std::size_t>(before)];
+  const Graph::Operation& inner = graph.operation(before);
   if (!keeps_all_elements(inner.op)) return false;
   operation.inputs[0] = inner.inputs[0];
   return true;
@@ -73,7 +73,7 @@ void shapes(Graph& graph) {
     for (;;) {
       const int i = index.producer(value);
       if (i < 0) return value;
-      const Graph::Operation& operation = graph.operations[static_cast<std::size_t>(i)];
+      const Graph::Operation& operation = graph.operation(i);
       const auto same = std::find_if(operation.inputs.begin(), operation.inputs.end(),
                                      [&](Value v) { return graph.spec(v) == graph.spec(value); });
       if (same == operation.inputs.end()) return value;

@@ -28,10 +28,6 @@ struct Update {
   int square = -1;
 };
 
-const Operation& at(const Graph& graph, int i) {
-  return graph.operations[static_cast<std::size_t>(i)];
-}
-
 bool is_step(Op op) { return op == Op::sgd_update || op == Op::adam_update; }
 
 /// Operand of an optimizer's step that is the gradient.
@@ -64,7 +60,7 @@ bool take_product(const Graph& graph, const GraphIndex& index, Value value, Upda
 }
 
 bool take_gradient(const Graph& graph, const GraphIndex& index, Update& update) {
-  const Value gradient = gradient_of(at(graph, update.step));
+  const Value gradient = gradient_of(graph.operation(update.step));
   if (take_product(graph, index, gradient, update)) return true;
   const Operation* sum = index.produced_by(gradient, Op::add);
   if (sum == nullptr || !index.has_one_use(gradient)) return false;
@@ -85,13 +81,13 @@ std::vector<Value> reshaped(const Graph& graph, const GraphIndex& index, Value v
   const auto whole = [&](Value v) {
     for (;;) {
       const int i = index.producer(v);
-      if (i < 0 || at(graph, i).outputs.size() != 1 ||
-          definition(at(graph, i).op).alias == nullptr ||
-          !(graph.spec(at(graph, i).inputs[0])
-                .shape.product(0, graph.spec(at(graph, i).inputs[0]).shape.rank()) ==
+      if (i < 0 || graph.operation(i).outputs.size() != 1 ||
+          definition(graph.operation(i).op).alias == nullptr ||
+          !(graph.spec(graph.operation(i).inputs[0])
+                .shape.product(0, graph.spec(graph.operation(i).inputs[0]).shape.rank()) ==
             graph.spec(v).shape.product(0, graph.spec(v).shape.rank())))
         return v;
-      v = at(graph, i).inputs[0];
+      v = graph.operation(i).inputs[0];
     }
   };
   const Value origin = whole(value);
@@ -118,14 +114,14 @@ bool same_optimizer(const Operation& a, const Operation& b) {
 }
 
 void take_bias(const Graph& graph, const GraphIndex& index, Update& update) {
-  const Operation& step = at(graph, update.step);
+  const Operation& step = graph.operation(update.step);
   for (Value rows : reshaped(graph, index, update.g))
     for (const Use& use : index.uses(rows)) {
-      const Operation& sum = at(graph, use.operation);
+      const Operation& sum = graph.operation(use.operation);
       if (sum.outputs.size() != 1 || use.operand != 0 || !index.has_one_use(sum.outputs[0]))
         continue;
       const int next = index.uses(sum.outputs[0])[0].operation;
-      const Operation& bias_step = at(graph, next);
+      const Operation& bias_step = graph.operation(next);
       if (next == update.step || !is_step(bias_step.op) || !same_optimizer(step, bias_step) ||
           gradient_of(bias_step) != sum.outputs[0] ||
           graph.spec(bias_step.inputs[0]).shape.rank() != 1 ||
@@ -139,7 +135,7 @@ void take_bias(const Graph& graph, const GraphIndex& index, Update& update) {
 
 void take_input_gradient(const Graph& graph, const GraphIndex& index, Update& update) {
   for (const Use& use : index.uses(update.kernel)) {
-    const Operation& product = at(graph, use.operation);
+    const Operation& product = graph.operation(use.operation);
     if (product.op == Op::matmul && use.operand == 1 && product.inputs[0] == update.g &&
         std::get<MatmulAttrs>(product.attrs) == MatmulAttrs{.transpose_b = true})
       update.input_gradient = use.operation;
@@ -148,10 +144,11 @@ void take_input_gradient(const Graph& graph, const GraphIndex& index, Update& up
 
 void take_sum_of_squares(const Graph& graph, const GraphIndex& index, Update& update) {
   for (const Use& use : index.uses(update.kernel)) {
-    const Operation& square = at(graph, use.operation);
+    const Operation& square = graph.operation(use.operation);
     if (square.op != Op::square || !index.has_one_use(square.outputs[0])) continue;
     const int next = index.uses(square.outputs[0])[0].operation;
-    if (at(graph, next).op != Op::sum || graph.spec(at(graph, next).outputs[0]).shape.rank() != 0)
+    if (graph.operation(next).op != Op::sum ||
+        graph.spec(graph.operation(next).outputs[0]).shape.rank() != 0)
       continue;
     update.square = use.operation;
     update.sum_of_squares = next;
@@ -193,7 +190,7 @@ void append_variables(const Operation& step, std::vector<Value>& inputs) {
 }
 
 Operation fused(const Graph& graph, const Update& update) {
-  const Operation& step = at(graph, update.step);
+  const Operation& step = graph.operation(update.step);
   const bool adam = step.op == Op::adam_update;
   const DenseUpdate what{.decay = update.decay,
                          .bias = update.bias_step >= 0,
@@ -206,14 +203,16 @@ Operation fused(const Graph& graph, const Update& update) {
     result.attrs = SgdDenseAttrs{std::get<SgdAttrs>(step.attrs), what};
   result.inputs = {update.x, update.g, step.inputs[adam ? 4 : 2]};
   append_variables(step, result.inputs);
-  if (what.bias) append_variables(at(graph, update.bias_step), result.inputs);
-  if (what.input_gradient) result.outputs.push_back(at(graph, update.input_gradient).outputs[0]);
-  if (what.sum_of_squares) result.outputs.push_back(at(graph, update.sum_of_squares).outputs[0]);
+  if (what.bias) append_variables(graph.operation(update.bias_step), result.inputs);
+  if (what.input_gradient)
+    result.outputs.push_back(graph.operation(update.input_gradient).outputs[0]);
+  if (what.sum_of_squares)
+    result.outputs.push_back(graph.operation(update.sum_of_squares).outputs[0]);
   return result;
 }
 
 bool fuse_step(Graph& graph, const GraphIndex& index, int i) {
-  const Operation& step = at(graph, i);
+  const Operation& step = graph.operation(i);
   if (!is_step(step.op) || graph.spec(step.inputs[0]).shape.rank() != 2 ||
       graph.find_external(step.inputs[0]) == nullptr)
     return false;

@@ -46,7 +46,7 @@ void free_early(const Graph& graph, Plan& plan) {
   for (const ArenaBlock& old : plan.blocks)
     for (ArenaBlock& fresh : plan.blocks) {
       if (old.last != fresh.first || old.first >= fresh.first || fresh.bytes > old.bytes) continue;
-      const Graph::Operation& operation = graph.operations[static_cast<std::size_t>(fresh.first)];
+      const Graph::Operation& operation = graph.operation(fresh.first);
       if (definition(operation.op).in_place) continue;
       if (move(plan, fresh, old.offset, producers)) {
         ++program_mutant.applied;

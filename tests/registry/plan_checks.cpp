@@ -101,7 +101,7 @@ class Player {
   }
 
   void step(int i) {
-    const Graph::Operation& operation = graph_.operations[static_cast<std::size_t>(i)];
+    const Graph::Operation& operation = graph_.operation(i);
     if (!plan_.runs[static_cast<std::size_t>(i)]) return pass_on(operation);
     const std::string name = fmt::format("{}, operation {},", name_of(operation.op), i);
     for (std::size_t k = 0; k < operation.inputs.size(); ++k)

@@ -126,7 +126,7 @@ class Watch : public ReplayObserver {
  private:
   Tensor& known(Value v) { return known_[static_cast<std::size_t>(v)]; }
   const Graph::Operation& at(std::size_t call) const {
-    return program_.graph().operations[static_cast<std::size_t>(program_.calls()[call])];
+    return program_.graph().operation(program_.calls()[call]);
   }
   void compare(std::size_t call, Value v, const char* what) {
     const Place& place = program_.plan().places[static_cast<std::size_t>(v)];
