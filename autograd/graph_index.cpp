@@ -189,6 +189,18 @@ void rewrite(Graph& graph, std::span<const int> removed, std::vector<Graph::Oper
     throw Error("[graph] a pass made operations that wait for each other");
 }
 
+bool rewrite_somewhere(Graph& graph, const Rewriting& rewriting) {
+  const GraphIndex index(graph);
+  for (int i = 0; i < static_cast<int>(graph.operations.size()); ++i)
+    if (rewriting(graph, index, i)) return true;
+  return false;
+}
+
+void rewrite_everywhere(Graph& graph, const Rewriting& rewriting) {
+  while (rewrite_somewhere(graph, rewriting)) {
+  }
+}
+
 int remove_dead(Graph& graph) {
   std::vector<bool> needed(graph.values.size());
   for (Value value : graph.outputs) needed[static_cast<std::size_t>(value)] = true;

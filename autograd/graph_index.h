@@ -3,6 +3,7 @@
 
 #include "autograd/graph.h"
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -68,6 +69,13 @@ bool try_rewrite(Graph& graph, std::span<const int> removed, std::vector<Graph::
 /// was. Values of `removed` that are read elsewhere must be outputs of `added`. Throws Error if no
 /// order exists (can_fuse says so before).
 void rewrite(Graph& graph, std::span<const int> removed, std::vector<Graph::Operation> added);
+
+/// Tries to change the graph at one operation, given by its number; returns whether it did.
+using Rewriting = std::function<bool(Graph&, const GraphIndex&, int)>;
+/// Applies it at the first operation where it changes something; returns whether there was one.
+bool rewrite_somewhere(Graph& graph, const Rewriting& rewriting);
+/// The same until it changes nothing any more.
+void rewrite_everywhere(Graph& graph, const Rewriting& rewriting);
 
 /// Takes out operations whose results nobody reads and that change nothing; returns how many.
 int remove_dead(Graph& graph);

@@ -117,23 +117,15 @@ bool take_in_transpose(Graph& graph, const GraphIndex& index, int i) {
 }  // namespace
 
 void algebra(Graph& graph) {
-  for (bool changed = true; changed;) {
-    changed = false;
-    const GraphIndex index(graph);
-    for (int i = 0; i < static_cast<int>(graph.operations.size()) && !changed; ++i)
-      changed = drop_one(graph, index, i) || read_before_broadcast(graph, index, i) ||
-                join_factors(graph, index, i) || reshape_for_sum(graph, index, i);
-  }
+  rewrite_everywhere(graph, [](Graph& g, const GraphIndex& index, int i) {
+    return drop_one(g, index, i) || read_before_broadcast(g, index, i) ||
+           join_factors(g, index, i) || reshape_for_sum(g, index, i);
+  });
   remove_dead(graph);
 }
 
 void transposes(Graph& graph) {
-  for (bool changed = true; changed;) {
-    changed = false;
-    const GraphIndex index(graph);
-    for (int i = 0; i < static_cast<int>(graph.operations.size()) && !changed; ++i)
-      changed = take_in_transpose(graph, index, i);
-  }
+  rewrite_everywhere(graph, take_in_transpose);
   remove_dead(graph);
 }
 

@@ -289,23 +289,18 @@ bool join_products(Graph& graph, const GraphIndex& index, const Parts& parts, in
 }
 
 bool merge_somewhere(Graph& graph) {
-  const GraphIndex index(graph);
   const Parts parts = find_parts(graph);
-  for (int i = 0; i < static_cast<int>(graph.operations.size()); ++i)
-    if (unstack_for_split(graph, i) || reshape_for_concat(graph, index, i) ||
-        merge_from(graph, index, parts, i) || stack_inputs(graph, index, parts, i) ||
-        join_products(graph, index, parts, i))
-      return true;
-  return false;
+  return rewrite_somewhere(graph, [&](Graph& g, const GraphIndex& index, int i) {
+    return unstack_for_split(g, i) || reshape_for_concat(g, index, i) ||
+           merge_from(g, index, parts, i) || stack_inputs(g, index, parts, i) ||
+           join_products(g, index, parts, i);
+  });
 }
 
 }  // namespace
 
 void alike(Graph& graph) {
-  while (merge_somewhere(graph)) {
-    views(graph);
-    remove_dead(graph);
-  }
+  while (merge_somewhere(graph)) views(graph);
 }
 
 }  // namespace milgrad::passes

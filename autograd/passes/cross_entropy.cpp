@@ -90,23 +90,20 @@ bool fuse_backward(Graph& graph, const GraphIndex& index, const Operation& clip,
   return false;
 }
 
-bool fuse_somewhere(Graph& graph) {
-  const GraphIndex index(graph);
-  for (const Operation& clip : graph.operations) {
-    if (clip.op != Op::clip) continue;
-    const Operation* softmax = softmax_before(graph, index, clip);
-    if (softmax == nullptr || graph.spec(clip.outputs[0]).shape.has_symbol()) continue;
-    if (user(graph, index, clip.outputs[0], Op::log) < 0) continue;
-    if (fuse_backward(graph, index, clip, *softmax) || fuse_forward(graph, index, clip, *softmax))
-      return true;
-  }
-  return false;
+bool fuse(Graph& graph, const GraphIndex& index, int i) {
+  const Operation& clip = graph.operation(i);
+  if (clip.op != Op::clip) return false;
+  const Operation* softmax = softmax_before(graph, index, clip);
+  if (softmax == nullptr || graph.spec(clip.outputs[0]).shape.has_symbol() ||
+      user(graph, index, clip.outputs[0], Op::log) < 0)
+    return false;
+  return fuse_backward(graph, index, clip, *softmax) || fuse_forward(graph, index, clip, *softmax);
 }
 
 }  // namespace
 
 void cross_entropy(Graph& graph) {
-  while (fuse_somewhere(graph)) remove_dead(graph);
+  while (rewrite_somewhere(graph, fuse)) remove_dead(graph);
 }
 
 }  // namespace milgrad::passes

@@ -68,21 +68,9 @@ bool fuse_on_one_input(Graph& graph, const GraphIndex& index, int i) {
   return true;
 }
 
-using Step = bool (*)(Graph&, const GraphIndex&, int);
-
-/// Applies a step wherever it does something, until it does nothing any more.
-void everywhere(Graph& graph, Step step) {
-  for (bool changed = true; changed;) {
-    changed = false;
-    const GraphIndex index(graph);
-    for (int i = 0; i < static_cast<int>(graph.operations.size()) && !changed; ++i)
-      changed = step(graph, index, i);
-  }
-}
-
 }  // namespace
 
-void dense(Graph& graph) { everywhere(graph, fuse_activation); }
-void dense_on_one_input(Graph& graph) { everywhere(graph, fuse_on_one_input); }
+void dense(Graph& graph) { rewrite_everywhere(graph, fuse_activation); }
+void dense_on_one_input(Graph& graph) { rewrite_everywhere(graph, fuse_on_one_input); }
 
 }  // namespace milgrad::passes

@@ -228,13 +228,6 @@ bool fuse_step(Graph& graph, const GraphIndex& index, int i) {
 
 }  // namespace
 
-void updates(Graph& graph) {
-  for (bool changed = true; changed;) {
-    changed = false;
-    const GraphIndex index(graph);
-    for (int i = 0; i < static_cast<int>(graph.operations.size()) && !changed; ++i)
-      changed = fuse_step(graph, index, i);
-  }
-}
+void updates(Graph& graph) { rewrite_everywhere(graph, fuse_step); }
 
 }  // namespace milgrad::passes
