@@ -6,6 +6,8 @@
 #include "autograd/trace.h"
 #include "tensor/ops.h"
 
+#include <optional>
+
 namespace milgrad::passes {
 namespace {
 
@@ -26,78 +28,76 @@ Graph traced(const Spec& logits, const NumberAttrs& bounds) {
                {logits, logits, {Shape{logits.shape[0]}, logits.dtype}});
 }
 
-/// The bounds, if the clip is of a softmax over classes that was divided by its sum.
-const Operation* softmax_before(const Graph& graph, const GraphIndex& index,
-                                const Operation& clip) {
+/// The probabilities whose shares are clipped: a softmax over classes; -1 if it is none.
+Value probabilities_before(const Graph& graph, const GraphIndex& index, const Operation& clip) {
   const Operation* share = index.produced_by(clip.inputs[0], Op::div);
-  const Operation* p =
-      share == nullptr ? nullptr : index.produced_by(share->inputs[0], Op::softmax);
-  return p != nullptr && graph.spec(p->outputs[0]).shape.rank() == 2 ? p : nullptr;
+  if (share == nullptr || index.produced_by(share->inputs[0], Op::softmax) == nullptr) return -1;
+  return graph.spec(share->inputs[0]).shape.rank() == 2 ? share->inputs[0] : -1;
 }
 
-/// A use of `value` by an operation of this kind; -1 if there is none.
-int user(const Graph& graph, const GraphIndex& index, Value value, Op op) {
-  for (const Use& use : index.uses(value))
-    if (graph.operation(use.operation).op == op) return use.operation;
-  return -1;
-}
+struct Found {
+  int last;  // the operation that computes the pattern's result
+  Pattern::Match match;
+};
 
-/// Replaces the losses of this clip; false if they are not computed so.
-bool fuse_forward(Graph& graph, const GraphIndex& index, const Operation& clip,
-                  const Operation& softmax) {
-  const auto bounds = std::get<NumberAttrs>(clip.attrs);
-  const Graph whole = traced(graph.spec(softmax.inputs[0]), bounds);
-  const Pattern pattern(whole, whole.outputs[1], {whole.inputs[0], whole.inputs[1]});
+/// Where the graph does what the pattern does with these probabilities.
+std::optional<Found> find(const Graph& graph, const GraphIndex& index, const Pattern& pattern,
+                          Op last, Value traced_probabilities, Value probabilities) {
   for (int i = 0; i < static_cast<int>(graph.operations.size()); ++i) {
-    const Operation& last = graph.operation(i);
-    if (last.op != Op::neg) continue;
-    const auto found = pattern.find(graph, index, last.outputs[0]);
-    if (!found || found->values.at(whole.outputs[0]) != softmax.outputs[0]) continue;
-    if (!index.can_fuse(found->operations)) return false;
-    // Others may read what lies between; it goes as dead code if nobody does.
-    rewrite(graph, std::vector<int>{index.producer(softmax.outputs[0]), i},
-            {{Op::clipped_softmax_cross_entropy,
-              bounds,
-              {found->values.at(whole.inputs[0]), found->values.at(whole.inputs[1])},
-              {softmax.outputs[0], last.outputs[0]},
-              last.scope}});
-    return true;
+    if (graph.operation(i).op != last) continue;
+    auto match = pattern.find(graph, index, graph.operation(i).outputs[0]);
+    if (match && match->values.at(traced_probabilities) == probabilities)
+      return Found{i, std::move(*match)};
   }
-  return false;
+  return {};
 }
 
-/// Replaces the gradient of the logits of this clip.
-bool fuse_backward(Graph& graph, const GraphIndex& index, const Operation& clip,
-                   const Operation& softmax) {
-  const auto bounds = std::get<NumberAttrs>(clip.attrs);
-  const Graph whole = traced(graph.spec(softmax.inputs[0]), bounds);
-  const Pattern pattern(whole, whole.outputs[2],
-                        {whole.outputs[0], whole.inputs[1], whole.inputs[2]});
-  for (int i = 0; i < static_cast<int>(graph.operations.size()); ++i) {
-    const Operation last = graph.operation(i);
-    if (last.op != Op::softmax_gradient) continue;
-    const auto found = pattern.find(graph, index, last.outputs[0]);
-    if (!found || found->values.at(whole.outputs[0]) != softmax.outputs[0]) continue;
-    rewrite(graph, std::vector<int>{i},
-            {{Op::clipped_softmax_cross_entropy_gradient,
-              bounds,
-              {softmax.outputs[0], found->values.at(whole.inputs[1]),
-               found->values.at(whole.inputs[2])},
-              last.outputs,
-              last.scope}});
-    return true;
-  }
-  return false;
+/// Replaces softmax and losses; false if they are not computed as traced.
+bool fuse_forward(Graph& graph, const GraphIndex& index, const Graph& loss, const Attrs& bounds,
+                  Value probabilities) {
+  const Pattern pattern(loss, loss.outputs[1], {loss.inputs[0], loss.inputs[1]});
+  const auto found = find(graph, index, pattern, Op::neg, loss.outputs[0], probabilities);
+  if (!found || !index.can_fuse(found->match.operations)) return false;
+  const auto& values = found->match.values;
+  const Operation& last = graph.operation(found->last);
+  // Others may read what lies between; it goes as dead code if nobody does.
+  rewrite(graph, std::vector<int>{index.producer(probabilities), found->last},
+          {{Op::clipped_softmax_cross_entropy,
+            bounds,
+            {values.at(loss.inputs[0]), values.at(loss.inputs[1])},
+            {probabilities, last.outputs[0]},
+            last.scope}});
+  return true;
 }
 
+/// Replaces the gradient of the logits; false if it is not computed as traced.
+bool fuse_backward(Graph& graph, const GraphIndex& index, const Graph& loss, const Attrs& bounds,
+                   Value probabilities) {
+  const Pattern pattern(loss, loss.outputs[2], {loss.outputs[0], loss.inputs[1], loss.inputs[2]});
+  const auto found =
+      find(graph, index, pattern, Op::softmax_gradient, loss.outputs[0], probabilities);
+  if (!found) return false;
+  const auto& values = found->match.values;
+  const Operation& last = graph.operation(found->last);
+  rewrite(graph, std::vector<int>{found->last},
+          {{Op::clipped_softmax_cross_entropy_gradient,
+            bounds,
+            {probabilities, values.at(loss.inputs[1]), values.at(loss.inputs[2])},
+            last.outputs,
+            last.scope}});
+  return true;
+}
+
+/// Replaces the loss, or its gradient, of a clip of normalised probabilities.
 bool fuse(Graph& graph, const GraphIndex& index, int i) {
   const Operation& clip = graph.operation(i);
-  if (clip.op != Op::clip) return false;
-  const Operation* softmax = softmax_before(graph, index, clip);
-  if (softmax == nullptr || graph.spec(clip.outputs[0]).shape.has_symbol() ||
-      user(graph, index, clip.outputs[0], Op::log) < 0)
-    return false;
-  return fuse_backward(graph, index, clip, *softmax) || fuse_forward(graph, index, clip, *softmax);
+  if (clip.op != Op::clip || graph.spec(clip.outputs[0]).shape.has_symbol()) return false;
+  const Value probabilities = probabilities_before(graph, index, clip);
+  if (probabilities < 0) return false;
+  const Attrs bounds = clip.attrs;
+  const Graph loss = traced(graph.spec(probabilities), std::get<NumberAttrs>(bounds));
+  return fuse_backward(graph, index, loss, bounds, probabilities) ||
+         fuse_forward(graph, index, loss, bounds, probabilities);
 }
 
 }  // namespace
