@@ -7,6 +7,7 @@
 #include "tensor/chain.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 
@@ -239,50 +240,54 @@ void collect_terms(const Graph& graph, const GraphIndex& index, Value value, std
   }
 }
 
-/// sum of a_i^T b_i over all parts of two stacks -> A^T B: the weight gradient of a shared layer.
-bool join_products(Graph& graph, const GraphIndex& index, const Parts& parts, int i) {
-  std::vector<int> sums, products;
-  const Operation& last = graph.operation(i);
-  if (last.op != Op::add) return false;
-  collect_terms(graph, index, last.outputs[0], sums, products);
-  if (products.size() < 2 || products.size() != sums.size() + 1) return false;
-  Value wholes[2] = {-1, -1};
+/// The two stacks a and b if the products are a_i^T b_i, one for each position of both.
+std::optional<std::array<Value, 2>> stacks_of(const Graph& graph, const Parts& parts,
+                                              const std::vector<int>& products) {
+  std::array<Value, 2> wholes = {-1, -1};
   std::vector<bool> seen(products.size());
   for (int p : products) {
     const Operation& product = graph.operation(p);
-    if (!(std::get<MatmulAttrs>(product.attrs) == MatmulAttrs{.transpose_a = true})) return false;
-    std::size_t places[2];
+    if (!(std::get<MatmulAttrs>(product.attrs) == MatmulAttrs{.transpose_a = true})) return {};
+    std::array<std::size_t, 2> places;
     for (std::size_t k = 0; k < 2; ++k) {
       const auto part = parts.find(product.inputs[k]);
-      if (part == parts.end() || (wholes[k] >= 0 && wholes[k] != part->second.whole)) return false;
+      if (part == parts.end() || (wholes[k] >= 0 && wholes[k] != part->second.whole)) return {};
       wholes[k] = part->second.whole;
       places[k] = part->second.place;
     }
-    if (places[0] != places[1] || places[0] >= seen.size() || seen[places[0]]) return false;
+    if (places[0] != places[1] || places[0] >= seen.size() || seen[places[0]]) return {};
     seen[places[0]] = true;
   }
-  const auto flat = [&](Value whole, std::vector<Operation>& added) {
-    const Spec spec = graph.spec(whole);
-    const int rank = spec.shape.rank();
-    const Spec rows{{spec.shape.product(0, rank - 1), spec.shape.back()}, spec.dtype};
-    const Value value = graph.add_value(rows);
-    added.push_back({Op::reshape_like,
-                     NoAttrs{},
-                     {whole, graph.add_constant(Tensor::abstract(rows))},
-                     {value},
-                     ""});
-    return value;
-  };
   for (Value whole : wholes)
     if (graph.spec(whole).shape[0] != static_cast<Dim>(products.size()) ||
         graph.spec(whole).shape.has_symbol())
-      return false;
+      return {};
+  return wholes;
+}
+
+/// A stack as a matrix, all axes but the last merged; the reshaping goes to `added`.
+Value as_matrix(Graph& graph, Value stack, std::vector<Operation>& added) {
+  const Spec spec = graph.spec(stack);
+  const Spec rows{{spec.shape.product(0, spec.shape.rank() - 1), spec.shape.back()}, spec.dtype};
+  const Value matrix = graph.add_value(rows);
+  const Value like = graph.add_constant(Tensor::abstract(rows));
+  added.push_back({Op::reshape_like, NoAttrs{}, {stack, like}, {matrix}, ""});
+  return matrix;
+}
+
+/// sum of a_i^T b_i over all parts of two stacks -> A^T B: the weight gradient of a shared layer.
+bool join_products(Graph& graph, const GraphIndex& index, const Parts& parts, int i) {
+  if (graph.operation(i).op != Op::add) return false;
+  const Operation sum = graph.operation(i);
+  std::vector<int> sums, products;
+  collect_terms(graph, index, sum.outputs[0], sums, products);
+  if (products.size() < 2 || products.size() != sums.size() + 1) return false;
+  const auto stacks = stacks_of(graph, parts, products);
   std::vector<int> removed = sums;
   removed.insert(removed.end(), products.begin(), products.end());
-  if (!index.can_fuse(removed)) return false;
+  if (!stacks || !index.can_fuse(removed)) return false;
   std::vector<Operation> added;
-  const Operation sum = last;
-  const Value a = flat(wholes[0], added), b = flat(wholes[1], added);
+  const Value a = as_matrix(graph, (*stacks)[0], added), b = as_matrix(graph, (*stacks)[1], added);
   added.push_back({Op::matmul, MatmulAttrs{.transpose_a = true}, {a, b}, sum.outputs, sum.scope});
   rewrite(graph, removed, std::move(added));
   return true;

@@ -76,24 +76,30 @@ bool take_gradient(const Graph& graph, const GraphIndex& index, Update& update) 
   return false;
 }
 
+Dim element_count(const Graph& graph, Value value) {
+  const Shape& shape = graph.spec(value).shape;
+  return shape.product(0, shape.rank());
+}
+
+/// The value that a view, or a view of a view, shows whole; others stand for themselves.
+Value viewed_whole(const Graph& graph, const GraphIndex& index, Value value) {
+  for (int i = index.producer(value); i >= 0; i = index.producer(value)) {
+    const Operation& view = graph.operation(i);
+    if (view.outputs.size() != 1 || definition(view.op).alias == nullptr ||
+        element_count(graph, view.inputs[0]) != element_count(graph, value))
+      break;
+    value = view.inputs[0];
+  }
+  return value;
+}
+
 /// Values that hold the same elements as `value` in the same order.
 std::vector<Value> reshaped(const Graph& graph, const GraphIndex& index, Value value) {
-  const auto whole = [&](Value v) {
-    for (;;) {
-      const int i = index.producer(v);
-      if (i < 0 || graph.operation(i).outputs.size() != 1 ||
-          definition(graph.operation(i).op).alias == nullptr ||
-          !(graph.spec(graph.operation(i).inputs[0])
-                .shape.product(0, graph.spec(graph.operation(i).inputs[0]).shape.rank()) ==
-            graph.spec(v).shape.product(0, graph.spec(v).shape.rank())))
-        return v;
-      v = graph.operation(i).inputs[0];
-    }
-  };
-  const Value origin = whole(value);
+  const Value origin = viewed_whole(graph, index, value);
   std::vector<Value> values;
   for (Value v = 0; v < static_cast<Value>(graph.values.size()); ++v)
-    if ((index.producer(v) >= 0 || v == origin) && whole(v) == origin) values.push_back(v);
+    if ((index.producer(v) >= 0 || v == origin) && viewed_whole(graph, index, v) == origin)
+      values.push_back(v);
   return values;
 }
 
