@@ -32,12 +32,6 @@ bool alike(const Spec& a, const Spec& b) {
 
 Dim leading_size(const Spec& spec) { return spec.shape.rank() == 0 ? 1 : spec.shape[0]; }
 
-std::vector<Spec> specs_of(std::span<const Tensor> tensors) {
-  std::vector<Spec> specs;
-  for (const Tensor& x : tensors) specs.push_back(x.spec());
-  return specs;
-}
-
 std::string describe(const std::vector<Spec>& signature) {
   std::string text;
   for (const Spec& spec : signature) text += (text.empty() ? "" : ", ") + spec.to_string();

@@ -14,12 +14,6 @@ namespace {
 
 constexpr std::size_t kBindings = 16;  // shapes remembered by one program
 
-std::vector<Spec> specs_of(std::span<const Tensor> tensors) {
-  std::vector<Spec> specs;
-  for (const Tensor& x : tensors) specs.push_back(x.spec());
-  return specs;
-}
-
 /// Shapes and dtypes of all values, by the rules of the operations.
 std::vector<Spec> infer_all(const Graph& graph, std::span<const Tensor> arguments) {
   std::vector<Spec> specs = graph.values;

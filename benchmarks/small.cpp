@@ -3,6 +3,7 @@
 #include "benchmarks/small.h"
 
 #include "backends/kernel_table.h"
+#include "tensor/apply.h"
 #include "tensor/chain.h"
 #include "tensor/random.h"
 #include "tensor/variable.h"
@@ -24,8 +25,7 @@ class Bound {
   Bound(Op op, const Attrs& attrs, Tensors inputs)
       : kernel_(find_kernel(op, Device::cpu())), attrs_(attrs), inputs_(std::move(inputs)) {
     const OpDef& def = definition(op);
-    std::vector<Spec> specs;
-    for (const Tensor& x : inputs_) specs.push_back(x.spec());
+    const std::vector<Spec> specs = specs_of(inputs_);
     for (const Spec& spec :
          def.infer.value({.op = def.name.value, .attrs = attrs, .inputs = specs}))
       outputs_.push_back(Tensor::empty(spec));

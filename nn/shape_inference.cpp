@@ -1,6 +1,8 @@
 // A recorder that keeps nothing but shapes.
 #include "nn/shape_inference.h"
 
+#include "tensor/apply.h"
+
 #include <atomic>
 #include <utility>
 
@@ -44,9 +46,7 @@ std::vector<Spec> infer_specs(std::span<const Spec> inputs,
   for (const Spec& spec : inputs) arguments.push_back(recorder.abstract(spec));
   const RecorderScope recording(&recorder);
   const NoGrad untracked;
-  std::vector<Spec> results;
-  for (const Tensor& output : function(arguments)) results.push_back(output.spec());
-  return results;
+  return specs_of(function(arguments));
 }
 
 }  // namespace milgrad::nn

@@ -82,6 +82,12 @@ Tensors compute(Op op, const OpDef& def, const Attrs& attrs, std::span<const Ten
 
 }  // namespace
 
+std::vector<Spec> specs_of(std::span<const Tensor> tensors) {
+  std::vector<Spec> specs;
+  for (const Tensor& x : tensors) specs.push_back(x.spec());
+  return specs;
+}
+
 Tensors apply(Op op, const Attrs& attrs, std::span<const Tensor> inputs) {
   const OpDef& def = definition(op);
   check_inputs(def, inputs);

@@ -7,8 +7,12 @@
 
 #include <initializer_list>
 #include <span>
+#include <vector>
 
 namespace milgrad {
+
+/// Shape and dtype of each, as infer rules and traces take them.
+std::vector<Spec> specs_of(std::span<const Tensor> tensors);
 
 /// Infers the outputs of `op`; under a recorder appends it there, otherwise runs the kernel of the
 /// inputs' device; puts it on the tape if an input is tracked. Throws ShapeError, DTypeError,

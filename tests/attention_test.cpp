@@ -151,12 +151,8 @@ TEST_CASE("attention: the gradient of the instances may overwrite them") {
     inputs.push_back(numbers_of(static_cast<std::size_t>(shape.numel()), shape, inputs.size() + 1));
   const Tensors expected = apply(Op::gated_attention_pool_gradient, attrs, inputs);
   std::vector<View> in, out;
-  std::vector<Spec> specs;
   inputs[0] = copy(inputs[0]);
-  for (const Tensor& x : inputs) {
-    in.push_back({x.raw_data(), x.shape(), x.dtype(), x.numel()});
-    specs.push_back(x.spec());
-  }
+  for (const Tensor& x : inputs) in.push_back({x.raw_data(), x.shape(), x.dtype(), x.numel()});
   Tensors outputs;
   for (const Tensor& x : expected) {
     outputs.push_back(outputs.empty() ? inputs[0] : Tensor::empty(x.spec()));
@@ -164,7 +160,7 @@ TEST_CASE("attention: the gradient of the instances may overwrite them") {
   }
   const OpDef& def = definition(Op::gated_attention_pool_gradient);
   REQUIRE(def.in_place);
-  const Storage workspace(def.workspace(specs, attrs), Device::cpu());
+  const Storage workspace(def.workspace(specs_of(inputs), attrs), Device::cpu());
   find_kernel(Op::gated_attention_pool_gradient, Device::cpu())(
       {.inputs = in, .outputs = out, .attrs = attrs, .workspace = workspace.data()});
   for (std::size_t i = 0; i < expected.size(); ++i) CHECK(test::same_bits(outputs[i], expected[i]));

@@ -42,10 +42,9 @@ Tensors widened(const Tensors& in) {
 
 /// New values and outputs of a kernel, guards checked.
 Tensors results_of(Op op, const Attrs& attrs, const Tensors& in) {
-  std::vector<Spec> specs;
-  for (const Tensor& x : in) specs.push_back(x.spec());
   const OpDef& def = definition(op);
-  const auto outputs = def.infer.value({.op = def.name.value, .attrs = attrs, .inputs = specs});
+  const auto outputs =
+      def.infer.value({.op = def.name.value, .attrs = attrs, .inputs = specs_of(in)});
   test::KernelRun run = test::run_kernel(op, attrs, in, outputs);
   CHECK(run.failures == std::vector<std::string>{});
   run.mutated.insert(run.mutated.end(), run.outputs.begin(), run.outputs.end());

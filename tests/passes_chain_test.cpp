@@ -3,6 +3,7 @@
 #include "autograd/passes/pass.h"
 #include "autograd/program.h"
 #include "autograd/trace.h"
+#include "tensor/apply.h"
 #include "tensor/chain.h"
 #include "tensor/operators.h"
 #include "tensor/variable.h"
@@ -48,9 +49,7 @@ const Chain& chain_at(const Graph& graph, std::size_t operation) {
 
 /// Runs both graphs and compares; returns the rewritten one.
 Graph check_same(const Function& f, const Tensors& arguments, double tolerance = 0) {
-  std::vector<Spec> specs;
-  for (const Tensor& x : arguments) specs.push_back(x.spec());
-  Graph graph = chained(f, specs);
+  Graph graph = chained(f, specs_of(arguments));
   CAPTURE(graph.to_string());
   const Tensors expected = f(arguments), actual = graph.run(arguments);
   REQUIRE(actual.size() == expected.size());
@@ -294,9 +293,7 @@ TEST_CASE("chains: random functions keep their numbers, alone and as programs") 
     const Tensors arguments = {noisy({6, 5}, seed + 1), noisy({6, 5}, seed + 2),
                                noisy({}, seed + 3)};
     check_same(f, arguments, 1e-5);
-    std::vector<Spec> specs;
-    for (const Tensor& x : arguments) specs.push_back(x.spec());
-    Program program(trace(f, specs));
+    Program program(trace(f, specs_of(arguments)));
     const Tensors expected = f(arguments);
     for (int replay = 0; replay < 2; ++replay) {
       const Tensors actual = program(arguments);

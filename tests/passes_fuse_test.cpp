@@ -6,6 +6,7 @@
 #include "autograd/trace.h"
 #include "nn/losses.h"
 #include "nn/optimizers.h"
+#include "tensor/apply.h"
 #include "tensor/operators.h"
 #include "tensor/ops.h"
 #include "tensor/variable.h"
@@ -26,12 +27,6 @@ using Function = std::function<Tensors(const Tensors&)>;
 
 Tensor noisy(const Shape& shape, std::uint64_t seed) {
   return cast(tensor(noise(static_cast<std::size_t>(shape.numel()), seed), shape), DType::float64);
-}
-
-std::vector<Spec> specs_of(const Tensors& tensors) {
-  std::vector<Spec> specs;
-  for (const Tensor& x : tensors) specs.push_back(x.spec());
-  return specs;
 }
 
 int count(const Graph& graph, Op op) {

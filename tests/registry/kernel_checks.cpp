@@ -2,6 +2,7 @@
 #include "tests/registry/kernel_checks.h"
 
 #include "backends/kernel_table.h"
+#include "tensor/apply.h"
 
 #include <algorithm>
 #include <cstring>
@@ -43,18 +44,16 @@ KernelRun run_once(Op op, const Attrs& attrs, const Tensors& inputs, std::span<c
   const OpDef& def = definition(op);
   std::vector<std::unique_ptr<GuardedBlock>> blocks;
   std::vector<View> in, out;
-  std::vector<Spec> input_specs;
   for (const Tensor& x : inputs) {
     blocks.push_back(std::make_unique<GuardedBlock>(bytes_of(x.spec()), 0));
     std::memcpy(blocks.back()->payload(), x.raw_data(), bytes_of(x.spec()));
     in.push_back({blocks.back()->payload(), x.shape(), x.dtype(), x.numel()});
-    input_specs.push_back(x.spec());
   }
   for (const Spec& spec : specs) {
     blocks.push_back(std::make_unique<GuardedBlock>(bytes_of(spec), poison));
     out.push_back({blocks.back()->payload(), spec.shape, spec.dtype, spec.shape.numel()});
   }
-  const std::size_t scratch = def.workspace == nullptr ? 0 : def.workspace(input_specs, attrs);
+  const std::size_t scratch = def.workspace == nullptr ? 0 : def.workspace(specs_of(inputs), attrs);
   const GuardedBlock workspace(scratch, poison);
   find_kernel(op, Device::cpu())(
       {.inputs = in, .outputs = out, .attrs = attrs, .workspace = workspace.payload()});

@@ -103,9 +103,7 @@ class Suite {
   }
 
   std::vector<Spec> infer(const Attrs& attrs, const Tensors& inputs) const {
-    std::vector<Spec> specs;
-    for (const Tensor& x : inputs) specs.push_back(x.spec());
-    return def_.infer.value({.op = def_.name.value, .attrs = attrs, .inputs = specs});
+    return def_.infer.value({.op = def_.name.value, .attrs = attrs, .inputs = specs_of(inputs)});
   }
 
   void check_kernel(const Sample& sample, const Tensors& inputs) {
@@ -235,9 +233,7 @@ class Suite {
         for (const Tensor& g : gradients(function(sample.attrs), sample, x)) all.push_back(g);
       return all;
     };
-    std::vector<Spec> specs;
-    for (const Tensor& x : inputs) specs.push_back(x.spec());
-    const Tensors eager = f(inputs), replayed = trace(f, specs).run(inputs);
+    const Tensors eager = f(inputs), replayed = trace(f, specs_of(inputs)).run(inputs);
     for (std::size_t i = 0; i < eager.size(); ++i)
       if (largest_difference(replayed[i], eager[i]) != 0)
         fail("traced", fmt::format("result {} differs from eager", i));

@@ -147,9 +147,7 @@ class Checker {
   explicit Checker(const Subject& subject) : subject_(subject) {}
 
   std::vector<std::string> run(Depth depth) {
-    std::vector<Spec> specs;
-    for (const Tensor& x : subject_.arguments[0]) specs.push_back(x.spec());
-    const Graph graph = trace(subject_.function, specs);
+    const Graph graph = trace(subject_.function, specs_of(subject_.arguments[0]));
     find_variables(graph);
     for (const Tensors& arguments : subject_.arguments)
       expected_.push_back(state(copied(subject_.function(arguments))));
