@@ -1,16 +1,15 @@
 // Dense layers and their updates in one pass against the operations that they stand for, over the
 // shapes at which the kernels change their form.
-#include "backends/cpu/thread_pool.h"
 #include "tensor/apply.h"
 #include "tensor/op.h"
 #include "tensor/ops.h"
 #include "tensor/random.h"
 #include "tests/registry/kernel_checks.h"
 #include "tests/registry/sample_tensors.h"
+#include "tests/values.h"
 
 #include <array>
 #include <cmath>
-#include <cstring>
 
 #include <doctest/doctest.h>
 
@@ -62,30 +61,8 @@ void check_against_reference(Op op, const Attrs& attrs, const Tensors& in) {
   }
 }
 
-bool same_bits(const Tensors& a, const Tensors& b) {
-  for (std::size_t i = 0; i < a.size(); ++i)
-    if (std::memcmp(a[i].raw_data(), b[i].raw_data(),
-                    static_cast<std::size_t>(a[i].numel()) * size_of(a[i].dtype())) != 0)
-      return false;
-  return true;
-}
-
-class Threads {
- public:
-  explicit Threads(int count) : before_(num_threads()) { set_num_threads(count); }
-  ~Threads() { set_num_threads(before_); }
-
- private:
-  int before_;
-};
-
 void check_same_bits_for_any_threads(Op op, const Attrs& attrs, const Tensors& in) {
-  const auto run = [&](int threads) {
-    const Threads scope(threads);
-    return results_of(op, attrs, in);
-  };
-  const Tensors one = run(1);
-  for (int threads : {2, 3, 5}) CHECK(same_bits(run(threads), one));
+  test::check_same_bits_for_any_thread_count([&] { return results_of(op, attrs, in); });
 }
 
 constexpr Dim kWidths[] = {1, 2, 3, 4, 8, 10, 16, 17, 48, 100, 130};
@@ -131,13 +108,13 @@ TEST_CASE("dense: linear, matmul and dense give the same bits, whichever threads
     const Tensor x = numbers({m, 300}, 1, DType::float32),
                  w = numbers({300, 50}, 2, DType::float32);
     const Tensor y = apply_one(Op::dense, DenseAttrs{}, {x, w});
-    CHECK(same_bits({y, y}, {linear(x, w), matmul(x, w)}));
+    CHECK(test::same_bits({y, y}, {linear(x, w), matmul(x, w)}));
     const Tensor b = numbers({50}, 3, DType::float32);
-    CHECK(same_bits({apply_one(Op::dense, DenseAttrs{Activation::relu}, {x, w, b})},
-                    {relu(linear(x, w, b))}));
+    CHECK(test::same_bits({apply_one(Op::dense, DenseAttrs{Activation::relu}, {x, w, b})},
+                          {relu(linear(x, w, b))}));
     const Tensors both = apply(Op::multi_dense, MultiDenseAttrs{{{}, {Activation::relu, true}}},
                                std::vector<Tensor>{x, w, w, b});
-    CHECK(same_bits(both, {y, relu(linear(x, w, b))}));
+    CHECK(test::same_bits(both, {y, relu(linear(x, w, b))}));
   }
 }
 

@@ -2,6 +2,7 @@
 #include "backends/flush_denormals.h"
 
 #include "backends/cpu/thread_pool.h"
+#include "tests/values.h"
 
 #include <array>
 #include <limits>
@@ -46,8 +47,7 @@ TEST_CASE("flush denormals: holds for the scope, the innermost one decides") {
 }
 
 TEST_CASE("flush denormals: workers compute in the mode of the thread they work for") {
-  const int threads = num_threads();
-  set_num_threads(2);
+  const test::Threads scope(2);
   for (int round = 0; round < 3; ++round) {
     for (const float x : results_of_tiles()) CHECK(x > 0);
     const FlushDenormals flush;
@@ -60,5 +60,4 @@ TEST_CASE("flush denormals: workers compute in the mode of the thread they work 
     for (const float x : results_of_tiles()) CHECK(x == 0);
   }
   for (const float x : results_of_tiles()) CHECK(x > 0);
-  set_num_threads(threads);
 }

@@ -2,6 +2,7 @@
 #include "backends/cpu/thread_pool.h"
 
 #include "tensor/error.h"
+#include "tests/values.h"
 
 #include <atomic>
 #include <chrono>
@@ -12,20 +13,7 @@
 #include <doctest/doctest.h>
 
 using namespace milgrad;
-
-namespace {
-
-/// Sets the number of threads for one test case.
-class Threads {
- public:
-  explicit Threads(int count) : before_(num_threads()) { set_num_threads(count); }
-  ~Threads() { set_num_threads(before_); }
-
- private:
-  int before_;
-};
-
-}  // namespace
+using milgrad::test::Threads;
 
 TEST_CASE("thread pool: every tile runs once, for any number of threads") {
   for (int threads : {1, 2, 3, 5}) {

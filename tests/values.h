@@ -4,6 +4,7 @@
 #include "backends/cpu/thread_pool.h"
 #include "tensor/tensor.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -45,6 +46,11 @@ inline bool same_bits(const Tensor& a, const Tensor& b) {
                      static_cast<std::size_t>(a.numel()) * size_of(a.dtype())) == 0;
 }
 
+inline bool same_bits(const Tensors& a, const Tensors& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Tensor& x, const Tensor& y) { return same_bits(x, y); });
+}
+
 /// Numbers in (-1, 1) from a linear congruential generator (Knuth's MMIX constants).
 inline std::vector<float> noise(std::size_t count, std::uint64_t state = 1) {
   std::vector<float> values(count);
@@ -55,18 +61,30 @@ inline std::vector<float> noise(std::size_t count, std::uint64_t state = 1) {
   return values;
 }
 
-/// f() gives the same bits on 1, 2 and 3 threads.
+/// Sets the number of threads for a scope.
+class Threads {
+ public:
+  explicit Threads(int count) : before_(num_threads()) { set_num_threads(count); }
+  ~Threads() { set_num_threads(before_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int before_;
+};
+
+/// f() gives a tensor, or several, of the same bits on 1, 2, 3 and 5 threads.
 template <class F>
 void check_same_bits_for_any_thread_count(const F& f) {
-  const int before = num_threads();
-  set_num_threads(1);
-  const Tensor expected = f();
-  for (int threads : {2, 3}) {
+  const auto run = [&](int threads) {
+    const Threads scope(threads);
+    return f();
+  };
+  const auto expected = run(1);
+  for (int threads : {2, 3, 5}) {
     CAPTURE(threads);
-    set_num_threads(threads);
-    CHECK(same_bits(f(), expected));
+    CHECK(same_bits(run(threads), expected));
   }
-  set_num_threads(before);
 }
 
 }  // namespace milgrad::test
