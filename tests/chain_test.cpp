@@ -42,7 +42,7 @@ void check_chain(const std::shared_ptr<const Chain>& parts, const Tensors& input
 }
 
 Tensor noisy(const Shape& shape, DType dtype, std::uint64_t seed) {
-  return cast(2.0 * tensor(noise(static_cast<std::size_t>(shape.numel()), seed), shape), dtype);
+  return cast(2.0 * test::noisy(shape, seed), dtype);
 }
 
 constexpr Op kUnary[] = {

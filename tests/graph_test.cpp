@@ -6,6 +6,7 @@
 #include "tensor/mode.h"
 #include "tensor/operators.h"
 #include "tensor/variable.h"
+#include "tests/graph_support.h"
 #include "tests/support.h"
 #include "tests/values.h"
 
@@ -22,13 +23,6 @@ const Spec kSquare{{2, 2}, DType::float32};
 std::vector<int> before(const GraphIndex& index, int operation) {
   const auto list = index.predecessors(operation);
   return {list.begin(), list.end()};
-}
-
-std::vector<std::string> names(const Graph& graph) {
-  std::vector<std::string> result;
-  for (const Graph::Operation& operation : graph.operations)
-    result.push_back(name_of(operation.op));
-  return result;
 }
 
 /// A graph with every kind of value: an input, a variable, a constant, and one of which only the
@@ -196,7 +190,7 @@ TEST_CASE("graph: rewriting moves operations only as far as values and variables
   const Graph::Operation moved = graph.operations[0];
   graph.operations.erase(graph.operations.begin());
   rewrite(graph, std::vector<int>{}, {moved});
-  CHECK(names(graph) == std::vector<std::string>{"sin", "cos", "exp", "assign", "mul", "neg"});
+  CHECK(test::operation_names(graph) == test::Names{"sin", "cos", "exp", "assign", "mul", "neg"});
   const Tensors results = graph.run({zeros({2})});
   test::check_values(results[0], {2}, {std::exp(1.0f), std::exp(1.0f)}, 1e-7);
   test::check_values(results[1], {2}, {0, 0});
@@ -219,7 +213,7 @@ TEST_CASE("graph: dead operations go, with externals that only they read; effect
       },
       {kPair});
   CHECK(remove_dead(graph) == 2);
-  CHECK(names(graph) == std::vector<std::string>{"sin", "assign", "cos"});
+  CHECK(test::operation_names(graph) == test::Names{"sin", "assign", "cos"});
   CHECK(graph.externals.size() == 1);
   CHECK(remove_dead(graph) == 0);
 }

@@ -90,8 +90,7 @@ TEST_CASE("loss: binary cross-entropy from logits") {
 }
 
 TEST_CASE("loss: the same bits for any number of threads") {
-  const Tensor x = tensor<float>(test::noise(20000 * 10), {20000, 10}),
-               t = tensor<float>(test::noise(20000 * 10, 2), {20000, 10});
+  const Tensor x = test::noisy({20000, 10}), t = test::noisy({20000, 10}, 2);
   const Tensor winners = argmax(t);
   test::check_same_bits_for_any_thread_count(
       [&] { return sparse_softmax_cross_entropy(x, winners); });

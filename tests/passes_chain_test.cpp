@@ -7,6 +7,7 @@
 #include "tensor/chain.h"
 #include "tensor/operators.h"
 #include "tensor/variable.h"
+#include "tests/graph_support.h"
 #include "tests/registry/sample_tensors.h"
 #include "tests/values.h"
 
@@ -17,46 +18,27 @@
 
 using namespace milgrad;
 using milgrad::test::largest_difference;
-using milgrad::test::noise;
+using milgrad::test::Names;
+using milgrad::test::noisy;
+using milgrad::test::operation_names;
 
 namespace {
 
-using Function = std::function<Tensors(const Tensors&)>;
-
-Tensor noisy(const Shape& shape, std::uint64_t seed) {
-  return tensor(noise(static_cast<std::size_t>(shape.numel()), seed), shape);
-}
-
-Graph chained(const Function& f, const std::vector<Spec>& specs) {
+Graph chained(const TensorFunction& f, const std::vector<Spec>& specs) {
   Graph graph = trace(f, specs);
   run_passes(graph,
              PassOptions::only({"shapes", "views", "constants", "common", "dead_code", "chains"}));
   return graph;
 }
 
-/// The graph's operations by name, in order.
-std::vector<std::string> names(const Graph& graph) {
-  std::vector<std::string> result;
-  for (const Graph::Operation& operation : graph.operations)
-    result.push_back(name_of(operation.op));
-  return result;
-}
-using Names = std::vector<std::string>;
-
 const Chain& chain_at(const Graph& graph, std::size_t operation) {
   return *std::get<ChainAttrs>(graph.operations[operation].attrs).chain;
 }
 
 /// Runs both graphs and compares; returns the rewritten one.
-Graph check_same(const Function& f, const Tensors& arguments, double tolerance = 0) {
+Graph check_same(const TensorFunction& f, const Tensors& arguments, double tolerance = 0) {
   Graph graph = chained(f, specs_of(arguments));
-  CAPTURE(graph.to_string());
-  const Tensors expected = f(arguments), actual = graph.run(arguments);
-  REQUIRE(actual.size() == expected.size());
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    CAPTURE(i);
-    CHECK(largest_difference(actual[i], expected[i]) <= tolerance);
-  }
+  milgrad::test::check_gives_the_same(graph, f, arguments, tolerance);
   return graph;
 }
 
@@ -69,7 +51,7 @@ TEST_CASE("chains: gating by tanh and sigmoid is one operation") {
         return Tensors{v * u * x[2]};
       },
       {noisy({5, 7}, 1), noisy({5, 7}, 2), noisy({7}, 3)});
-  CHECK(names(graph) == Names{"chain"});
+  CHECK(operation_names(graph) == Names{"chain"});
   CHECK(chain_at(graph, 0).to_string() ==
         "t0 = tanh(x0); t1 = sigmoid(x1); t2 = mul(t0, t1); t3 = mul(t2, x2); return t3");
 }
@@ -81,7 +63,7 @@ TEST_CASE("chains: a value that is read elsewhere becomes a result") {
         return Tensors{softmax(y, 1), square(y) - x[0]};
       },
       {noisy({3, 4}, 1)});
-  CHECK(names(graph) == Names{"chain", "softmax"});
+  CHECK(operation_names(graph) == Names{"chain", "softmax"});
   CHECK(chain_at(graph, 0).parts().results.size() == 2);
 }
 
@@ -95,7 +77,7 @@ TEST_CASE("chains: what only the backward pass reads is computed there") {
       },
       {noisy({3, 4}, 1), noisy({4, 5}, 2)});
   CAPTURE(graph.to_string());
-  CHECK(names(graph) == Names{"tanh", "matmul", "chain", "matmul", "chain"});
+  CHECK(operation_names(graph) == Names{"tanh", "matmul", "chain", "matmul", "chain"});
   CHECK(graph.operations.back().inputs.size() == 3);
 }
 
@@ -106,7 +88,7 @@ TEST_CASE("chains: a path that leaves and comes back is not closed to a circle")
         return Tensors{y * softmax(y, 1) + x[0]};
       },
       {noisy({3, 4}, 1)});
-  CHECK(names(graph) == Names{"exp", "softmax", "chain"});
+  CHECK(operation_names(graph) == Names{"exp", "softmax", "chain"});
   // Each pair alone would be legal; both together wait for each other.
   const Graph crossed = check_same(
       [](const Tensors& x) {
@@ -120,22 +102,22 @@ TEST_CASE("chains: a path that leaves and comes back is not closed to a circle")
 
 TEST_CASE("chains: a variable is read before and after its assignment as it was then") {
   const Variable v(noisy({6}, 1));
-  const Function f = [&](const Tensors& x) {
+  const TensorFunction f = [&](const Tensors& x) {
     const Tensor before = v.value() * 2;
     v.assign(x[0]);
     return Tensors{before + v.value()};
   };
   const Tensor x = noisy({6}, 2);
   const Graph graph = chained(f, {x.spec()});
-  CHECK(names(graph) == Names{"mul", "assign", "add"});
+  CHECK(operation_names(graph) == Names{"mul", "assign", "add"});
   const Tensor start = noisy({6}, 1);
   CHECK(largest_difference(graph.run({x})[0], start * 2 + x) == 0);
-  const Function apart = [&](const Tensors& y) {
+  const TensorFunction apart = [&](const Tensors& y) {
     const Tensor before = v.value() * 2 + y[0];
     v.assign(y[0]);
     return Tensors{before};
   };
-  CHECK(names(chained(apart, {x.spec()})) == Names{"chain", "assign"});
+  CHECK(operation_names(chained(apart, {x.spec()})) == Names{"chain", "assign"});
 }
 
 TEST_CASE("chains: sums of rows, columns and everything end a chain") {
@@ -144,7 +126,7 @@ TEST_CASE("chains: sums of rows, columns and everything end a chain") {
   for (const Axes& axes : {Axes{0}, Axes{1}, Axes{0, 1}}) {
     const Graph graph =
         check_same([&](const Tensors& x) { return Tensors{sum(error(x), axes)}; }, arguments, 1e-6);
-    CHECK(names(graph) == Names{"chain"});
+    CHECK(operation_names(graph) == Names{"chain"});
     CHECK(chain_at(graph, 0).parts().results == std::vector<ChainResult>{{3, true}});
   }
   const Graph middle = check_same(
@@ -152,7 +134,7 @@ TEST_CASE("chains: sums of rows, columns and everything end a chain") {
         return Tensors{sum(reshape(error(x), {2, 3, 9}), {1})};
       },
       arguments);
-  CHECK(names(middle) == Names{"chain", "reshape", "sum"});
+  CHECK(operation_names(middle) == Names{"chain", "reshape", "sum"});
   // The mean of squares and its gradient: the sum is finished before anything depends on it.
   const Graph both = check_same(
       [&](const Tensors& x) {
@@ -173,11 +155,11 @@ TEST_CASE("chains: broadcasts are read where they come from") {
         return Tensors{relu(x[0] * row + x[2]) * broadcast_to(x[3], {4, 8})};
       },
       arguments);
-  CHECK(names(graph) == Names{"chain"});
+  CHECK(operation_names(graph) == Names{"chain"});
   // Of two small operands the broadcast makes the shape; it stays.
   const Graph needed = check_same(
       [](const Tensors& x) { return Tensors{broadcast_like(x[1], x[0]) * x[3]}; }, arguments);
-  CHECK(names(needed) == Names{"broadcast_like", "mul"});
+  CHECK(operation_names(needed) == Names{"broadcast_like", "mul"});
 }
 
 TEST_CASE("chains: dtypes and shapes are not mixed, bools and casts of inputs are") {
@@ -188,13 +170,13 @@ TEST_CASE("chains: dtypes and shapes are not mixed, bools and casts of inputs ar
         return Tensors{where(mask, y, x[1]), cast(logical_not(mask), DType::float32)};
       },
       {tensor<std::uint8_t>({0, 3, 200, 255}), noisy({4}, 2)});
-  CHECK(names(graph) == Names{"chain"});
+  CHECK(operation_names(graph) == Names{"chain"});
   const Graph wide = check_same(
       [](const Tensors& x) {
         return Tensors{square(cast(exp(x[0]), DType::float64)), equal(x[1], x[1] * 2)};
       },
       {noisy({70}, 1), tensor(std::vector<std::int64_t>(70, 3), {70})});
-  CHECK(names(wide) == Names{"exp", "chain", "mul", "equal"});
+  CHECK(operation_names(wide) == Names{"exp", "chain", "mul", "equal"});
 }
 
 TEST_CASE("chains: tiny operations that have nothing to do with each other share one") {
@@ -203,12 +185,12 @@ TEST_CASE("chains: tiny operations that have nothing to do with each other share
         return Tensors{x[0] * 2 + 1, exp(x[1]) - 3, sqrt(square(x[2]))};
       },
       {noisy({}, 1), noisy({}, 2), noisy({}, 3)});
-  CHECK(names(graph) == Names{"chain"});
+  CHECK(operation_names(graph) == Names{"chain"});
 }
 
 TEST_CASE("chains: a symbolic leading size") {
   const Dim n = symbolic_dim(1);
-  const Function f = [](const Tensors& x) {
+  const TensorFunction f = [](const Tensors& x) {
     const Tensor y = tanh(x[0] + x[1]);
     return Tensors{sum(y * x[0], {1}), sum_to_like(y, x[1])};
   };
@@ -259,7 +241,7 @@ TEST_CASE("chains: limits are kept") {
 TEST_CASE("chains: random functions keep their numbers, alone and as programs") {
   for (unsigned seed = 0; seed < 150; ++seed) {
     CAPTURE(seed);
-    const Function f = [seed](const Tensors& x) {
+    const TensorFunction f = [seed](const Tensors& x) {
       std::mt19937 random(seed);
       Tensors known = x;
       const auto pick = [&] { return known[random() % known.size()]; };

@@ -10,6 +10,7 @@
 #include "tensor/operators.h"
 #include "tensor/ops.h"
 #include "tensor/variable.h"
+#include "tests/graph_support.h"
 #include "tests/registry/sample_tensors.h"
 #include "tests/values.h"
 
@@ -19,14 +20,11 @@
 
 using namespace milgrad;
 using milgrad::test::largest_difference;
-using milgrad::test::noise;
 
 namespace {
 
-using Function = std::function<Tensors(const Tensors&)>;
-
 Tensor noisy(const Shape& shape, std::uint64_t seed) {
-  return cast(tensor(noise(static_cast<std::size_t>(shape.numel()), seed), shape), DType::float64);
+  return cast(test::noisy(shape, seed), DType::float64);
 }
 
 int count(const Graph& graph, Op op) {
@@ -36,16 +34,12 @@ int count(const Graph& graph, Op op) {
 }
 
 /// The graph after the named passes (with those that tidy up), checked to give f's results.
-Graph rewritten(const Function& f, const Tensors& arguments, std::set<std::string> passes,
+Graph rewritten(const TensorFunction& f, const Tensors& arguments, std::set<std::string> passes,
                 double tolerance = 1e-12) {
   passes.insert({"shapes", "views", "constants", "common", "dead_code"});
   Graph graph = trace(f, specs_of(arguments));
   run_passes(graph, PassOptions::only(passes));
-  CAPTURE(graph.to_string());
-  const Tensors expected = f(arguments), actual = graph.run(arguments);
-  REQUIRE(actual.size() == expected.size());
-  for (std::size_t i = 0; i < expected.size(); ++i)
-    CHECK(largest_difference(actual[i], expected[i]) <= tolerance);
+  milgrad::test::check_gives_the_same(graph, f, arguments, tolerance);
   return graph;
 }
 
@@ -143,7 +137,7 @@ TEST_CASE("transposes: of leading axes stay") {
 }
 
 TEST_CASE("alike: a layer on several inputs is one product, its weight gradient another") {
-  const Function f = [](const Tensors& x) {
+  const TensorFunction f = [](const Tensors& x) {
     const Tensor w = requires_grad(x[3]), b = requires_grad(x[4]);
     Tensors parts;
     for (int i = 0; i < 3; ++i) parts.push_back(tanh(linear(x[static_cast<std::size_t>(i)], w, b)));
@@ -183,7 +177,7 @@ TEST_CASE("alike: a layer on its own result, many rows and other operands stay a
 }
 
 TEST_CASE("cross_entropy: softmax and Keras's loss, forward and backward") {
-  const Function f = [](const Tensors& x) {
+  const TensorFunction f = [](const Tensors& x) {
     const Tensor z = requires_grad(x[0]);
     const Tensor p = softmax(z, 1);
     const Tensor loss = nn::SparseCategoricalCrossentropy()(x[1], p, x[2]);
@@ -264,7 +258,7 @@ TEST_CASE("updates: weights used twice are left to the optimizer") {
 }
 
 TEST_CASE("dense: product, bias and activation; several on one input") {
-  const Function f = [](const Tensors& x) {
+  const TensorFunction f = [](const Tensors& x) {
     return Tensors{relu(linear(x[0], x[1], x[2])), sigmoid(linear(x[0], x[3])),
                    linear(x[0], x[3], x[2])};
   };

@@ -1,9 +1,9 @@
 // The passes that know no single operation, each by itself: what it takes out and what it leaves.
-#include "autograd/gradcheck.h"
 #include "autograd/passes/pass.h"
 #include "autograd/trace.h"
 #include "tensor/operators.h"
 #include "tensor/random.h"
+#include "tests/graph_support.h"
 #include "tests/values.h"
 
 #include <algorithm>
@@ -15,15 +15,13 @@ namespace milgrad {
 namespace {
 
 const Spec kSquare{{2, 2}, DType::float32};
-using Names = std::vector<std::string>;
+using test::Names;
 
 Names names_after(const std::set<std::string>& passes, const TensorFunction& f,
                   const std::vector<Spec>& inputs) {
   Graph graph = trace(f, inputs);
   run_passes(graph, PassOptions::only(passes));
-  Names names;
-  for (const Graph::Operation& operation : graph.operations) names.push_back(name_of(operation.op));
-  return names;
+  return test::operation_names(graph);
 }
 
 /// Sets MILGRAD_PASSES while it lives.

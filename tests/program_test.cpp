@@ -59,7 +59,7 @@ TEST_CASE("program: one program serves 0, 1, 7 and more samples, and again") {
   Program program = program_of(f, {{{symbolic_dim(1), 2}, DType::float32}});
   for (Dim n : {7, 0, 1, 64, 7, 1}) {
     CAPTURE(n);
-    const Tensor x = tensor(test::noise(static_cast<std::size_t>(2 * n)), {n, 2});
+    const Tensor x = test::noisy({n, 2});
     const Tensors results = program({x}), expected = f({x});
     for (std::size_t i = 0; i < expected.size(); ++i)
       CHECK(test::same_bits(results[i], expected[i]));

@@ -43,8 +43,7 @@ TEST_CASE("segment: gradients, empty bags and equal maxima included") {
 }
 
 TEST_CASE("segment: bags of 0, 1 and 1000 instances; a bag alone gives the bits of the batch") {
-  const Tensor x = tensor<float>(test::noise(1003 * 5), {1003, 5}),
-               o = tensor<std::int64_t>({0, 0, 1, 1001, 1003, 1003});
+  const Tensor x = test::noisy({1003, 5}), o = tensor<std::int64_t>({0, 0, 1, 1001, 1003, 1003});
   const auto all = o.to_vector<std::int64_t>();
   const Tensor results[] = {segment_sum(x, o), segment_mean(x, o), segment_max(x, o)};
   const Tensor weights = segment_softmax(x, o);
@@ -114,7 +113,7 @@ TEST_CASE("segment: the same bits for any number of threads") {
   while (ends.back() < 100000) ends.push_back(std::min<std::int64_t>(100000, ends.back() + 997));
   const Tensor o = tensor<std::int64_t>(ends, {static_cast<Dim>(ends.size())});
   for (const Shape& shape : {Shape{100000}, {100000, 1}, {100000, 3}}) {
-    const Tensor x = tensor<float>(test::noise(static_cast<std::size_t>(shape.numel())), shape);
+    const Tensor x = test::noisy(shape);
     test::check_same_bits_for_any_thread_count([&] { return segment_sum(x, o); });
     test::check_same_bits_for_any_thread_count([&] { return segment_max(x, o); });
     test::check_same_bits_for_any_thread_count([&] { return segment_softmax(x, o); });

@@ -259,11 +259,11 @@ TEST_CASE("simd: a result depends neither on the place in the tensor nor on its 
 
 TEST_CASE("simd: the same bits for any number of threads") {
   const Tensor x = vector_of(milgrad::test::noise(300007));
-  const Tensor matrix = tensor(milgrad::test::noise(300000), {1000, 300});
-  const Tensor row = tensor(milgrad::test::noise(300), {300});
-  const Tensor column = tensor(milgrad::test::noise(1000), {1000, 1});
-  const Tensor thin = tensor(milgrad::test::noise(3), {3});
-  const Tensor tall = tensor(milgrad::test::noise(300000), {100000, 3});
+  const Tensor matrix = milgrad::test::noisy({1000, 300});
+  const Tensor row = milgrad::test::noisy({300});
+  const Tensor column = milgrad::test::noisy({1000, 1});
+  const Tensor thin = milgrad::test::noisy({3});
+  const Tensor tall = milgrad::test::noisy({100000, 3});
   using milgrad::test::check_same_bits_for_any_thread_count;
   check_same_bits_for_any_thread_count([&] { return tanh(x); });
   check_same_bits_for_any_thread_count([&] { return x * 3 + sin(x); });

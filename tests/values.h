@@ -61,6 +61,11 @@ inline std::vector<float> noise(std::size_t count, std::uint64_t state = 1) {
   return values;
 }
 
+/// The same as a tensor.
+inline Tensor noisy(const Shape& shape, std::uint64_t seed = 1) {
+  return tensor(noise(static_cast<std::size_t>(shape.numel()), seed), shape);
+}
+
 /// Sets the number of threads for a scope.
 class Threads {
  public:
