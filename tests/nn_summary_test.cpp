@@ -61,22 +61,12 @@ nn::Model example() {
 }
 
 /// Adam's state after build(): iteration, learning rate, two moments per weight.
-class AdamLike final : public nn::OptimizerState {
- public:
-  explicit AdamLike(const nn::Model& model) {
-    variables_.emplace_back(scalar(0, DType::int32));
-    variables_.emplace_back(scalar(0.001));
-    for (const nn::Weight& weight : model.trainable_weights())
-      for (int moment = 0; moment < 2; ++moment)
-        variables_.emplace_back(zeros(weight.variable.shape()));
-  }
-  std::string name() const override { return "adam"; }
-  bool built() const override { return true; }
-  std::vector<Variable> variables() const override { return variables_; }
-
- private:
-  std::vector<Variable> variables_;
-};
+std::shared_ptr<test::BuiltAdam> adam_of(const nn::Model& model) {
+  Tensors moments;
+  for (const nn::Weight& weight : model.trainable_weights())
+    moments.insert(moments.end(), 2, zeros(weight.variable.shape()));
+  return std::make_shared<test::BuiltAdam>(scalar(0, DType::int32), scalar(0.001), moments);
+}
 
 const char* const kExample = R"(Model: "functional"
 ┏━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
@@ -370,7 +360,7 @@ TEST_CASE("nn summary: unused inputs and layers called twice") {
 
 TEST_CASE("nn summary: the optimizer's state is part of the total once it is built") {
   nn::Model model = example();
-  model.set_optimizer_state(std::make_shared<AdamLike>(model));
+  model.set_optimizer_state(adam_of(model));
   const std::string text = summary_of(model);
   CHECK(text.substr(text.find(" Total params")) ==
         " Total params: 426,440 (1.63 MB)\n"

@@ -4,6 +4,7 @@
 
 #include "nn/layers.h"
 #include "nn/model.h"
+#include "nn/weights_file.h"
 #include "tensor/operators.h"
 #include "tensor/ops.h"
 
@@ -28,6 +29,21 @@ std::string error_of(F&& f) {
 inline Tensor ramp(const Shape& shape, double scale = 1, DType dtype = DType::float32) {
   return reshape(arange(0, static_cast<double>(shape.numel()), 1, dtype), shape) * scale;
 }
+
+/// The state of an optimizer that was built, called "adam".
+class BuiltAdam final : public nn::OptimizerState {
+ public:
+  BuiltAdam(const Tensor& iteration, const Tensor& learning_rate, const Tensors& slots)
+      : variables_{Variable(iteration), Variable(learning_rate)} {
+    for (const Tensor& slot : slots) variables_.emplace_back(slot);
+  }
+  std::string name() const override { return "adam"; }
+  bool built() const override { return true; }
+  std::vector<Variable> variables() const override { return variables_; }
+
+ private:
+  std::vector<Variable> variables_;
+};
 
 /// keras.io/examples/vision/attention_mil_classification: weights of instances, softmax over them.
 class AttentionLayer final : public nn::Layer {

@@ -24,20 +24,10 @@ nn::Model small_model(std::int64_t units = 3, DType dtype = DType::float32) {
   return nn::Model(a, nn::Dense(1, {.dtype = dtype})(nn::Flatten()(hidden)));
 }
 
-class State final : public nn::OptimizerState {
- public:
-  explicit State(int slots) {
-    variables_.emplace_back(scalar(7, DType::int32));
-    variables_.emplace_back(scalar(0.125));
-    for (int i = 0; i < slots; ++i) variables_.emplace_back(ramp({2, 3}));
-  }
-  std::string name() const override { return "adam"; }
-  bool built() const override { return true; }
-  std::vector<Variable> variables() const override { return variables_; }
-
- private:
-  std::vector<Variable> variables_;
-};
+std::shared_ptr<test::BuiltAdam> adam(std::size_t slots) {
+  return std::make_shared<test::BuiltAdam>(scalar(7, DType::int32), scalar(0.125),
+                                           Tensors(slots, ramp({2, 3})));
+}
 
 std::vector<std::vector<float>> values_of(const nn::Model& model) {
   std::vector<std::vector<float>> values;
@@ -51,7 +41,7 @@ TEST_CASE("nn weights file: Keras's tree, by class and position, not by name") {
   const test::TemporaryDirectory folder;
   const auto path = folder / "w.weights.h5";
   nn::Model model = small_model();
-  model.set_optimizer_state(std::make_shared<State>(2));
+  model.set_optimizer_state(adam(2));
   model.save_weights(path, {.root_attributes = {{"config", "{\"bags\": 3}"}}});
   const io::Hdf5Group tree = io::read_hdf5(path);
   REQUIRE(tree.find_group("vars") != nullptr);
@@ -77,11 +67,11 @@ TEST_CASE("nn weights file: a round trip, optimizer included") {
   const test::TemporaryDirectory folder;
   const auto path = folder / "w.weights.h5";
   nn::Model model = small_model();
-  model.set_optimizer_state(std::make_shared<State>(2));
+  model.set_optimizer_state(adam(2));
   model.save_weights(path);
   nn::Model other = small_model();
   CHECK(values_of(other)[0] != values_of(model)[0]);
-  const auto state = std::make_shared<State>(2);
+  const auto state = adam(2);
   for (const Variable& variable : state->variables())
     variable.assign(zeros(variable.shape(), variable.dtype()));
   other.set_optimizer_state(state);
@@ -161,9 +151,9 @@ TEST_CASE("nn weights file: another optimizer's state is left out, and that is s
   const test::TemporaryDirectory folder;
   const auto path = folder / "w.weights.h5";
   nn::Model model = small_model();
-  model.set_optimizer_state(std::make_shared<State>(2));
+  model.set_optimizer_state(adam(2));
   model.save_weights(path);
-  model.set_optimizer_state(std::make_shared<State>(0));
+  model.set_optimizer_state(adam(0));
   const nn::LoadReport report = model.load_weights(path);
   REQUIRE(report.skipped.size() == 1);
   CHECK(report.skipped[0] ==
