@@ -38,6 +38,41 @@ std::vector<int> sorted(const GraphIndex& index, int count) {
   return order;
 }
 
+using Variables = std::map<Value, const Graph::External*>;
+
+Variables variables_of(const Graph& graph) {
+  Variables variables;
+  for (const Graph::External& external : graph.externals)
+    if (external.tensor.has_storage() && !is_constant(external))
+      variables[external.value] = &external;
+  return variables;
+}
+
+/// A variable's memory between two operations that overwrite it.
+struct Version {
+  int writer = -1;  // overwrites this version
+  std::vector<int> readers = {};
+};
+using Versions = std::map<std::pair<const Storage*, std::uint64_t>, Version>;
+
+Versions versions_of(const Graph& graph, const GraphIndex& index, const Variables& variables) {
+  Versions versions;
+  for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+    const Graph::Operation& operation = graph.operations[i];
+    for (std::size_t k = 0; k < operation.inputs.size(); ++k) {
+      const auto found = variables.find(index.root(operation.inputs[k]));
+      if (found == variables.end()) continue;
+      const Graph::External& variable = *found->second;
+      Version& version = versions[{variable.tensor.storage().get(), variable.version}];
+      if (mutates(operation, k))
+        version.writer = static_cast<int>(i);
+      else
+        version.readers.push_back(static_cast<int>(i));
+    }
+  }
+  return versions;
+}
+
 }  // namespace
 
 GraphIndex::GraphIndex(const Graph& graph)
@@ -80,49 +115,29 @@ GraphIndex::GraphIndex(const Graph& graph)
 }
 
 void GraphIndex::order_memory(const Graph& graph) {
-  struct Version {
-    int writer = -1;  // overwrites this version
-    std::vector<int> readers = {};
-  };
-  std::map<Value, const Graph::External*> externals;
-  for (const Graph::External& external : graph.externals)
-    if (external.tensor.has_storage() && !is_constant(external))
-      externals[external.value] = &external;
-  std::map<std::pair<const Storage*, std::uint64_t>, Version> versions;
-  for (std::size_t i = 0; i < graph.operations.size(); ++i) {
-    const Graph::Operation& operation = graph.operations[i];
-    for (std::size_t k = 0; k < operation.inputs.size(); ++k) {
-      const auto found = externals.find(root(operation.inputs[k]));
-      if (found == externals.end()) continue;
-      const Graph::External& external = *found->second;
-      Version& version = versions[{external.tensor.storage().get(), external.version}];
-      if (mutates(operation, k))
-        version.writer = static_cast<int>(i);
-      else
-        version.readers.push_back(static_cast<int>(i));
-    }
-  }
-  for (const auto& [value, external] : externals) {
-    const Storage* memory = external->tensor.storage().get();
+  const auto variables = variables_of(graph);
+  const Versions versions = versions_of(graph, *this, variables);
+  for (const auto& [value, variable] : variables) {
+    const Storage* memory = variable->tensor.storage().get();
     overwritten_[static_cast<std::size_t>(value)] = std::any_of(
         versions.begin(), versions.end(),
         [&](const auto& entry) { return entry.first.first == memory && entry.second.writer >= 0; });
   }
-  const Version* previous = nullptr;
+  const auto order = [&](int before, int after) {
+    if (before >= 0 && after >= 0 && before != after)
+      predecessors_[static_cast<std::size_t>(after)].push_back(before);
+  };
+  int previous_writer = -1;
   const Storage* storage = nullptr;
   for (const auto& [key, version] : versions) {
-    if (key.first != storage) previous = nullptr;
+    if (key.first != storage) previous_writer = -1;
     storage = key.first;
-    const int before = previous == nullptr ? -1 : previous->writer;
     for (int reader : version.readers) {
-      if (version.writer >= 0 && reader != version.writer)
-        predecessors_[static_cast<std::size_t>(version.writer)].push_back(reader);
-      if (before >= 0 && reader != before)
-        predecessors_[static_cast<std::size_t>(reader)].push_back(before);
+      order(reader, version.writer);
+      order(previous_writer, reader);
     }
-    if (before >= 0 && version.writer >= 0 && version.writer != before)
-      predecessors_[static_cast<std::size_t>(version.writer)].push_back(before);
-    previous = &version;
+    order(previous_writer, version.writer);
+    previous_writer = version.writer;
   }
 }
 
