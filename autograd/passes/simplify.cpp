@@ -82,9 +82,8 @@ void shapes(Graph& graph) {
   };
   std::map<std::string, Value> known;
   for (Graph::Operation& operation : graph.operations) {
-    const std::uint64_t shape_only = definition(operation.op).shape_only;
-    for (std::size_t k = 0; k < operation.inputs.size() && k < 64; ++k) {
-      if (((shape_only >> k) & 1u) == 0) continue;
+    for (std::size_t k = 0; k < operation.inputs.size(); ++k) {
+      if (reads_elements(operation.op, k)) continue;
       Value& value = operation.inputs[k];
       const Spec spec = graph.spec(value);
       if (spec.shape.has_symbol()) {
@@ -126,14 +125,13 @@ void constants(Graph& graph) {
     if (is_constant(external)) known[external.value] = external.tensor;
   std::vector<Graph::Operation> rest;
   for (Graph::Operation& operation : graph.operations) {
-    const std::uint64_t shape_only = definition(operation.op).shape_only;
     Tensors operands;
     for (std::size_t k = 0; k < operation.inputs.size(); ++k) {
       const Spec& spec = graph.spec(operation.inputs[k]);
       const auto found = known.find(operation.inputs[k]);
       if (found != known.end())
         operands.push_back(found->second);
-      else if (k < 64 && ((shape_only >> k) & 1u) && !spec.shape.has_symbol())
+      else if (!reads_elements(operation.op, k) && !spec.shape.has_symbol())
         operands.push_back(Tensor::abstract(spec));
     }
     const bool small =
