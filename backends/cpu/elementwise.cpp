@@ -9,10 +9,9 @@
 #include <hwy/foreach_target.h>
 // clang-format on
 
-#include "backends/cpu/broadcast_loop.h"
+#include "backends/cpu/elementwise_rows.h"
 #include "backends/cpu/scalar_math.h"
 #include "backends/cpu/simd.h"
-#include "backends/cpu/thread_pool.h"
 
 #include <algorithm>
 #include <functional>
@@ -23,46 +22,30 @@ namespace milgrad::cpu::plain::HWY_NAMESPACE {
 namespace {
 
 template <class In, class Out, class F>
-void map(const Call& c, const F& f) {
-  const In* x = c.in(0).as<In>();
-  Out* out = c.out().as<Out>();
-  parallel_ranges(c.out().numel, 1, [=](std::int64_t first, std::int64_t last) {
-    for (std::int64_t i = first; i < last; ++i) out[i] = f(x[i]);
-  });
+void unary_row(const void*, const RowOperand* x, void* out, std::int64_t count) {
+  const F f;
+  const In* from = x->as<In>();
+  Out* to = static_cast<Out*>(out);
+  for (std::int64_t i = 0; i < count; ++i) to[i] = f(from[i]);
 }
 
-/// out = f(a, b) along a row; an operand that stands still is read once.
+/// An operand that stands still is read once.
 template <class In, class Out, class F>
-void map_row(const F& f, const In* a, bool a_moves, const In* b, bool b_moves, Out* out,
-             std::int64_t count) {
-  if (a_moves && b_moves) {
-    for (std::int64_t i = 0; i < count; ++i) out[i] = f(a[i], b[i]);
-  } else if (a_moves) {
+void binary_row(const void*, const RowOperand* operands, void* out, std::int64_t count) {
+  const F f;
+  const In *a = operands[0].as<In>(), *b = operands[1].as<In>();
+  Out* to = static_cast<Out*>(out);
+  if (operands[0].moves && operands[1].moves) {
+    for (std::int64_t i = 0; i < count; ++i) to[i] = f(a[i], b[i]);
+  } else if (operands[0].moves) {
     const In fixed = *b;
-    for (std::int64_t i = 0; i < count; ++i) out[i] = f(a[i], fixed);
-  } else if (b_moves) {
+    for (std::int64_t i = 0; i < count; ++i) to[i] = f(a[i], fixed);
+  } else if (operands[1].moves) {
     const In fixed = *a;
-    for (std::int64_t i = 0; i < count; ++i) out[i] = f(fixed, b[i]);
+    for (std::int64_t i = 0; i < count; ++i) to[i] = f(fixed, b[i]);
   } else {
-    std::fill_n(out, count, f(*a, *b));
+    std::fill_n(to, count, f(*a, *b));
   }
-}
-
-template <class In, class Out, class F>
-void map_pairs(const Call& c, const F& f) {
-  if (const FlatOperands<2> flat(c); flat) {
-    const In *a = c.in(0).as<In>(), *b = c.in(1).as<In>();
-    parallel_ranges(c.out().numel, 1, [&](std::int64_t first, std::int64_t last) {
-      map_row(f, a + flat.at(0, first), flat.moves(0), b + flat.at(1, first), flat.moves(1),
-              c.out().as<Out>() + first, last - first);
-    });
-    return;
-  }
-  const BroadcastLoop<2> loop(c.out().shape, {&c.in(0).shape, &c.in(1).shape});
-  parallel_rows(loop, [&](std::int64_t to, const auto& at, std::int64_t count) {
-    map_row(f, c.in(0).as<In>() + at[0], loop.moves(0), c.in(1).as<In>() + at[1], loop.moves(1),
-            c.out().as<Out>() + to, count);
-  });
 }
 
 template <class F>
@@ -81,17 +64,17 @@ void visit_integer(DType dtype, const F& f) {
 template <class F>
 void integer_unary(const Call& c) {
   if constexpr (TakesIntegers<F>)
-    visit_integer(c.out().dtype, [&]<class T>() { map<T, T>(c, F{}); });
+    visit_integer(c.out().dtype, [&]<class T>() { map_rows<1>(c, unary_row<T, T, F>); });
 }
 template <class F>
 void integer_binary(const Call& c) {
   if constexpr (TakesIntegers<F>)
-    visit_integer(c.out().dtype, [&]<class T>() { map_pairs<T, T>(c, F{}); });
+    visit_integer(c.out().dtype, [&]<class T>() { map_rows<2>(c, binary_row<T, T, F>); });
 }
 
 template <class F>
 void compare(const Call& c) {
-  visit_dtype(c.in(0).dtype, [&]<class T>() { map_pairs<T, bool>(c, F{}); });
+  visit_dtype(c.in(0).dtype, [&]<class T>() { map_rows<2>(c, binary_row<T, bool, F>); });
 }
 
 /// Bits, an unsigned integer as wide as the elements, let a mask choose: a branch on random
@@ -106,56 +89,27 @@ void select_row(const std::uint8_t* condition, const Bits* a, const Bits* b, Bit
   }
 }
 
-/// Where the operands of a row begin, and which of them move.
-template <class T>
-struct Choice {
-  const std::uint8_t* condition;
-  const T *a, *b;
-  bool condition_moves, a_moves, b_moves;
-
-  void write(T* out, std::int64_t count) const {
-    if (!condition_moves) {
-      const T* chosen = *condition ? a : b;
-      const bool moves = *condition ? a_moves : b_moves;
-      moves ? std::copy_n(chosen, count, out) : std::fill_n(out, count, *chosen);
-    } else if (a_moves) {
-      (b_moves ? select_row<T, true, true> : select_row<T, true, false>)(condition, a, b, out,
-                                                                         count);
-    } else {
-      (b_moves ? select_row<T, false, true> : select_row<T, false, false>)(condition, a, b, out,
-                                                                           count);
-    }
-  }
-};
-
-template <class T>
-void select(const Call& c) {
-  const std::uint8_t* condition = c.in(0).as<std::uint8_t>();
-  const T *a = c.in(1).as<T>(), *b = c.in(2).as<T>();
-  T* out = c.out().as<T>();
-  if (const FlatOperands<3> flat(c); flat) {
-    parallel_ranges(c.out().numel, 1, [&](std::int64_t first, std::int64_t last) {
-      Choice<T>{condition + flat.at(0, first),
-                a + flat.at(1, first),
-                b + flat.at(2, first),
-                flat.moves(0),
-                flat.moves(1),
-                flat.moves(2)}
-          .write(out + first, last - first);
-    });
+template <class Bits>
+void where_row(const void*, const RowOperand* operands, void* out, std::int64_t count) {
+  const RowOperand &condition = operands[0], &a = operands[1], &b = operands[2];
+  const auto* chosen = condition.as<std::uint8_t>();
+  Bits* to = static_cast<Bits*>(out);
+  if (!condition.moves) {
+    const RowOperand& only = *chosen ? a : b;
+    const Bits* from = only.as<Bits>();
+    only.moves ? std::copy_n(from, count, to) : std::fill_n(to, count, *from);
     return;
   }
-  const BroadcastLoop<3> loop(c.out().shape, {&c.in(0).shape, &c.in(1).shape, &c.in(2).shape});
-  parallel_rows(loop, [&](std::int64_t to, const auto& at, std::int64_t count) {
-    Choice<T>{condition + at[0], a + at[1], b + at[2], loop.moves(0), loop.moves(1), loop.moves(2)}
-        .write(out + to, count);
-  });
+  const auto row = a.moves ? b.moves ? select_row<Bits, true, true> : select_row<Bits, true, false>
+                   : b.moves ? select_row<Bits, false, true>
+                             : select_row<Bits, false, false>;
+  row(chosen, a.as<Bits>(), b.as<Bits>(), to, count);
 }
 
 /// To an integer: values out of range become its nearest end and NaN 0, where C++ leaves the
 /// result undefined.
 template <class From, class To>
-To convert(From x) {
+To convert_to(From x) {
   if constexpr (std::is_same_v<To, bool>) {
     return x != From(0);
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
@@ -168,6 +122,15 @@ To convert(From x) {
     return static_cast<To>(x);
   }
 }
+
+template <class From, class To>
+struct Convert {
+  To operator()(From x) const { return convert_to<From, To>(x); }
+};
+template <class T>
+struct IsFinite {
+  bool operator()(T x) const { return std::abs(x) <= std::numeric_limits<T>::max(); }
+};
 
 }  // namespace
 
@@ -187,26 +150,25 @@ void less_equal(const Call& c) { compare<std::less_equal<>>(c); }
 void greater(const Call& c) { compare<std::greater<>>(c); }
 void greater_equal(const Call& c) { compare<std::greater_equal<>>(c); }
 
-void logical_not(const Call& c) { map<bool, bool>(c, std::logical_not<>{}); }
+void logical_not(const Call& c) { map_rows<1>(c, unary_row<bool, bool, std::logical_not<>>); }
 // Of bools, & and | without the branch of && and ||.
-void logical_and(const Call& c) { map_pairs<bool, bool>(c, std::bit_and<>{}); }
-void logical_or(const Call& c) { map_pairs<bool, bool>(c, std::bit_or<>{}); }
-void logical_xor(const Call& c) { map_pairs<bool, bool>(c, std::not_equal_to<>{}); }
+void logical_and(const Call& c) { map_rows<2>(c, binary_row<bool, bool, std::bit_and<>>); }
+void logical_or(const Call& c) { map_rows<2>(c, binary_row<bool, bool, std::bit_or<>>); }
+void logical_xor(const Call& c) { map_rows<2>(c, binary_row<bool, bool, std::not_equal_to<>>); }
 
 void isfinite(const Call& c) {
-  visit_floating(c.in(0).dtype, [&]<class T>() {
-    map<T, bool>(c, [](T x) { return std::abs(x) <= std::numeric_limits<T>::max(); });
-  });
+  visit_floating(c.in(0).dtype,
+                 [&]<class T>() { map_rows<1>(c, unary_row<T, bool, IsFinite<T>>); });
 }
 
 void where(const Call& c) {
   switch (size_of(c.out().dtype)) {
     case 1:
-      return select<std::uint8_t>(c);
+      return map_rows<3>(c, where_row<std::uint8_t>);
     case 4:
-      return select<std::uint32_t>(c);
+      return map_rows<3>(c, where_row<std::uint32_t>);
     default:
-      return select<std::uint64_t>(c);
+      return map_rows<3>(c, where_row<std::uint64_t>);
   }
 }
 
@@ -214,7 +176,7 @@ void cast(const Call& c) {
   visit_dtype(c.in(0).dtype, [&]<class Given>() {
     using From = std::conditional_t<std::is_same_v<Given, bool>, std::uint8_t, Given>;
     visit_dtype(c.out().dtype,
-                [&]<class To>() { map<From, To>(c, [](From x) { return convert<From, To>(x); }); });
+                [&]<class To>() { map_rows<1>(c, unary_row<From, To, Convert<From, To>>); });
   });
 }
 

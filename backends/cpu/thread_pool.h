@@ -68,11 +68,16 @@ void parallel_owned(std::int64_t parts, std::int64_t weight, const F& f) {
       sizeof(F), weight >= detail::kWorthWaking);
 }
 
+/// Whether so much work stays on the calling thread.
+constexpr bool is_one_range(std::int64_t elements) {
+  return elements < kParallelTiles * kTileElements;
+}
+
 /// Calls f(first, last) for ranges that make up 0..count-1; `weight` is the number of elements
 /// behind each.
 template <class F>
 void parallel_ranges(std::int64_t count, std::int64_t weight, const F& f) {
-  if (count * weight < kParallelTiles * kTileElements) {
+  if (is_one_range(count * weight)) {
     if (count > 0) f(std::int64_t{0}, count);
     return;
   }
