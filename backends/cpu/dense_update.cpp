@@ -31,13 +31,7 @@ constexpr int kTileRows = 4;  // of weights, in update_tiles
 #else
 constexpr int kTileRows = 2;
 #endif
-// Of update_rows, whose forms are compiled one by one: ten minutes with a sanitizer, which sees in
-// two of them what it would see in all.
-#if defined(MILGRAD_FEW_KERNELS)
-constexpr int kMostRows = 2;
-#else
-constexpr int kMostRows = HWY_MAX_BYTES == 64 ? 8 : 4;
-#endif
+constexpr int kMostRows = HWY_MAX_BYTES == 64 ? 8 : 4;  // of x, in update_rows
 constexpr int kTileVectors = 4;
 
 template <class T>
@@ -98,10 +92,10 @@ HWY_INLINE void store_input_gradient(const Update<T>& u, D d, std::int64_t i, st
   store_first(sums_of(d, sums), d, to, count);
 }
 
-/// Rows first .. last - 1 of the weights for `rows` rows of x; the sum of their squares if kDecay.
-/// Unless n is a number of whole vectors (kWhole), rows are walked as one flat stream: the vector
-/// where two rows meet takes x and g of both, so that all vectors are full and aligned.
-template <class T, class Rule, int rows, bool kInputGradient, bool kDecay, bool kWhole>
+/// Rows first .. last - 1 of the weights for `rows` rows of x; the sum of their squares. They are
+/// walked as one flat stream: where n is no number of whole vectors, the vector where two rows meet
+/// takes x and g of both, so that all vectors are full and aligned.
+template <class T, class Rule, int rows, bool kInputGradient>
 HWY_NOINLINE T update_rows(const Update<T>& given, std::int64_t first, std::int64_t last) {
   using D = hn::ScalableTag<T>;
   using V = hn::Vec<D>;
@@ -123,9 +117,13 @@ HWY_NOINLINE T update_rows(const Update<T>& given, std::int64_t first, std::int6
       V x[rows], sum[rows];
       each<rows>([&](auto i) MILGRAD_INLINE_LAMBDA {
         x[i] = hn::Set(d, u.x[i * u.k + k]);
-        sum[i] = kWhole ? hn::Zero(d) : carry[i];
+        sum[i] = carry[i];
         carry[i] = hn::Zero(d);
       });
+      const auto finish = [&](V w, V g, std::int64_t at, auto lanes) MILGRAD_INLINE_LAMBDA {
+        squares = hn::MulAdd(w, w, squares);
+        rule.apply(w, hn::MulAdd(decay, w, g), at, lanes);
+      };
       const auto step = [&](std::int64_t n, auto lanes) MILGRAD_INLINE_LAMBDA {
         const std::int64_t at = k * u.n + n;
         const V w = lanes.load(d, u.w.x + at);
@@ -135,43 +133,33 @@ HWY_NOINLINE T update_rows(const Update<T>& given, std::int64_t first, std::int6
           g = i == 0 ? hn::Mul(x[0], row) : hn::MulAdd(x[i], row, g);
           if constexpr (kInputGradient) sum[i] = hn::MulAdd(row, w, sum[i]);
         });
-        if constexpr (kDecay) {
-          g = hn::MulAdd(decay, w, g);
-          squares = hn::MulAdd(w, w, squares);
-        }
-        rule.apply(w, g, at, lanes);
+        finish(w, g, at, lanes);
       };
-      std::int64_t n = kWhole ? 0 : offset;
+      std::int64_t n = offset;
       for (; n + kLanes <= u.n; n += kLanes) step(n, AllLanes{});
-      if constexpr (!kWhole) {
-        offset = 0;
-        const std::int64_t own = u.n - n;
-        if (own > 0 && (!kMaskedMemory || u.n < kLanes || k + 1 == last)) {
-          step(n, FirstLanes<D>(own));
-        } else if (own > 0) {
-          const auto mine = hn::FirstN(d, static_cast<std::size_t>(own));
-          const auto next = hn::Not(mine);
-          const std::int64_t at = k * u.n + n;
-          const V w = hn::LoadU(d, u.w.x + at);
-          V g = hn::Zero(d);
-          each<rows>([&](auto i) MILGRAD_INLINE_LAMBDA {
-            const T* from = u.g + i * u.n;
-            const V row = hn::IfThenElse(mine, hn::MaskedLoad(mine, d, from + n),
-                                         hn::MaskedLoad(next, d, from - own));
-            const V both = hn::IfThenElse(mine, x[i], hn::Set(d, u.x[i * u.k + k + 1]));
-            g = i == 0 ? hn::Mul(both, row) : hn::MulAdd(both, row, g);
-            if constexpr (kInputGradient) {
-              sum[i] = hn::IfThenElse(mine, hn::MulAdd(row, w, sum[i]), sum[i]);
-              carry[i] = hn::IfThenZeroElse(mine, hn::Mul(row, w));
-            }
-          });
-          if constexpr (kDecay) {
-            g = hn::MulAdd(decay, w, g);
-            squares = hn::MulAdd(w, w, squares);
+      const std::int64_t own = u.n - n;
+      offset = 0;
+      if (own > 0 && (!kMaskedMemory || u.n < kLanes || k + 1 == last)) {
+        step(n, FirstLanes<D>(own));
+      } else if (own > 0) {
+        const auto mine = hn::FirstN(d, static_cast<std::size_t>(own));
+        const auto next = hn::Not(mine);
+        const std::int64_t at = k * u.n + n;
+        const V w = hn::LoadU(d, u.w.x + at);
+        V g = hn::Zero(d);
+        each<rows>([&](auto i) MILGRAD_INLINE_LAMBDA {
+          const T* from = u.g + i * u.n;
+          const V row = hn::IfThenElse(mine, hn::MaskedLoad(mine, d, from + n),
+                                       hn::MaskedLoad(next, d, from - own));
+          const V both = hn::IfThenElse(mine, x[i], hn::Set(d, u.x[i * u.k + k + 1]));
+          g = i == 0 ? hn::Mul(both, row) : hn::MulAdd(both, row, g);
+          if constexpr (kInputGradient) {
+            sum[i] = hn::IfThenElse(mine, hn::MulAdd(row, w, sum[i]), sum[i]);
+            carry[i] = hn::IfThenZeroElse(mine, hn::Mul(row, w));
           }
-          rule.apply(w, g, at, AllLanes{});
-          offset = kLanes - own;
-        }
+        });
+        finish(w, g, at, AllLanes{});
+        offset = kLanes - own;
       }
       if constexpr (kInputGradient)
         each<rows>([&](auto i) MILGRAD_INLINE_LAMBDA { sums[i][k - block] = sum[i]; });
@@ -182,68 +170,52 @@ HWY_NOINLINE T update_rows(const Update<T>& given, std::int64_t first, std::int6
   return hn::GetLane(hn::SumOfLanes(d, squares));
 }
 
-/// The gradient of `rows` x `vectors` vectors of weights in registers, then their update.
-template <class T, class Rule, int rows, int vectors, bool kDecay, class V>
-HWY_INLINE void update_tile(const Update<T>& u, const Rule& rule, V decay, std::int64_t k,
-                            std::int64_t n, std::int64_t last, V& squares) {
+/// The gradient of `rows` x `vectors` vectors of weights, from row k and column n on; the last
+/// vector has `last` columns. `to` has rows of kTileVectors vectors.
+template <class T, int rows, int vectors>
+HWY_NOINLINE void gradient_tile(const Update<T>& u, std::int64_t k, std::int64_t n,
+                                std::int64_t last, T* to) {
   constexpr std::int64_t kLanes = HWY_LANES(T);
-  const hn::ScalableTag<T> d;
-  V g[rows][vectors];
+  using D = hn::ScalableTag<T>;
+  using V = hn::Vec<D>;
+  const D d;
+  V sum[rows][vectors];
   each<rows>([&](auto r) MILGRAD_INLINE_LAMBDA {
-    each<vectors>([&](auto j) MILGRAD_INLINE_LAMBDA { g[r][j] = hn::Zero(d); });
+    each<vectors>([&](auto j) MILGRAD_INLINE_LAMBDA { sum[r][j] = hn::Zero(d); });
   });
-  for (std::int64_t i = 0; i < u.m; ++i) {
-    const T* from = u.g + i * u.n + n;
+  const std::int64_t m = u.m, k_step = u.k, n_step = u.n;
+  const T *g = u.g + n, *x = u.x + k;
+  for (std::int64_t i = 0; i < m; ++i, g += n_step, x += k_step) {
     V row[vectors];
-    each<vectors - 1>([&](auto j)
-                          MILGRAD_INLINE_LAMBDA { row[j] = hn::LoadU(d, from + j * kLanes); });
-    row[vectors - 1] = load_first(d, from + (vectors - 1) * kLanes, last);
+    each<vectors - 1>([&](auto j) MILGRAD_INLINE_LAMBDA { row[j] = hn::LoadU(d, g + j * kLanes); });
+    row[vectors - 1] = load_first(d, g + (vectors - 1) * kLanes, last);
     each<rows>([&](auto r) MILGRAD_INLINE_LAMBDA {
-      const V x = hn::Set(d, u.x[i * u.k + k + r]);
+      const V one = hn::Set(d, x[r]);
       each<vectors>([&](auto j)
-                        MILGRAD_INLINE_LAMBDA { g[r][j] = hn::MulAdd(x, row[j], g[r][j]); });
+                        MILGRAD_INLINE_LAMBDA { sum[r][j] = hn::MulAdd(one, row[j], sum[r][j]); });
     });
   }
-  const auto finish = [&](auto r, auto j, auto lanes) MILGRAD_INLINE_LAMBDA {
-    const std::int64_t at = (k + r) * u.n + n + j * kLanes;
-    const V w = lanes.load(d, u.w.x + at);
-    V sum = g[r][j];
-    if constexpr (kDecay) {
-      sum = hn::MulAdd(decay, w, sum);
-      squares = hn::MulAdd(w, w, squares);
-    }
-    rule.apply(w, sum, at, lanes);
-  };
   each<rows>([&](auto r) MILGRAD_INLINE_LAMBDA {
-    each<vectors - 1>([&](auto j) MILGRAD_INLINE_LAMBDA { finish(r, j, AllLanes{}); });
-    const std::integral_constant<int, vectors - 1> end;
-    if (last == kLanes)
-      finish(r, end, AllLanes{});
-    else
-      finish(r, end, FirstLanes<decltype(d)>(last));
+    each<vectors>([&](auto j) MILGRAD_INLINE_LAMBDA {
+      hn::StoreU(sum[r][j], d, to + (r * kTileVectors + j) * kLanes);
+    });
   });
 }
 
-template <class T, class Rule, int rows, bool kDecay, class V>
-HWY_INLINE void update_tile_row(const Update<T>& u, const Rule& rule, V decay, std::int64_t k,
-                                V& squares) {
+template <class T, int rows>
+void gradient_tile(const Update<T>& u, std::int64_t k, std::int64_t n, std::int64_t columns,
+                   T* to) {
   constexpr std::int64_t kLanes = HWY_LANES(T);
-  constexpr std::int64_t kColumns = kTileVectors * kLanes;
-  for (std::int64_t n = 0; n < u.n; n += kColumns) {
-    const std::int64_t left = std::min(kColumns, u.n - n), last = (left - 1) % kLanes + 1;
-    switch ((left + kLanes - 1) / kLanes) {
-      case 1:
-        update_tile<T, Rule, rows, 1, kDecay>(u, rule, decay, k, n, last, squares);
-        break;
-      case 2:
-        update_tile<T, Rule, rows, 2, kDecay>(u, rule, decay, k, n, last, squares);
-        break;
-      case 3:
-        update_tile<T, Rule, rows, 3, kDecay>(u, rule, decay, k, n, last, squares);
-        break;
-      default:
-        update_tile<T, Rule, rows, 4, kDecay>(u, rule, decay, k, n, last, squares);
-    }
+  const std::int64_t last = (columns - 1) % kLanes + 1;
+  switch ((columns + kLanes - 1) / kLanes) {
+    case 1:
+      return gradient_tile<T, rows, 1>(u, k, n, last, to);
+    case 2:
+      return gradient_tile<T, rows, 2>(u, k, n, last, to);
+    case 3:
+      return gradient_tile<T, rows, 3>(u, k, n, last, to);
+    default:
+      return gradient_tile<T, rows, kTileVectors>(u, k, n, last, to);
   }
 }
 
@@ -292,22 +264,38 @@ HWY_NOINLINE void input_gradient_block(const Update<T>& given, std::int64_t bloc
 }
 
 /// Any number of rows of x: per block of weights, which stay in L1, first dx and then the update.
-template <class T, class Rule, bool kDecay>
+template <class T, class Rule>
 HWY_NOINLINE T update_tiles(const Update<T>& given, std::int64_t first, std::int64_t last) {
   using D = hn::ScalableTag<T>;
-  constexpr std::int64_t kLanes = HWY_LANES(T);
+  constexpr std::int64_t kLanes = HWY_LANES(T), kColumns = kTileVectors * kLanes;
   const D d;
   const Update<T> u = given;
   const Rule rule(u.numbers, u.w);
   const auto decay = hn::Set(d, u.decay);
   auto squares = hn::Zero(d);
+  HWY_ALIGN T gradient[kTileRows * kColumns];
+  const auto step = [&](const T* g, std::int64_t at, auto lanes) MILGRAD_INLINE_LAMBDA {
+    const auto w = lanes.load(d, u.w.x + at);
+    squares = hn::MulAdd(w, w, squares);
+    rule.apply(w, hn::MulAdd(decay, w, hn::Load(d, g)), at, lanes);
+  };
   for (std::int64_t block = first; block < last; block += kLanes) {
     const std::int64_t end = std::min(block + kLanes, last);
     if (u.dx != nullptr) input_gradient_block(u, block, end);
-    std::int64_t k = block;
-    for (; k + kTileRows <= end; k += kTileRows)
-      update_tile_row<T, Rule, kTileRows, kDecay>(u, rule, decay, k, squares);
-    for (; k < end; ++k) update_tile_row<T, Rule, 1, kDecay>(u, rule, decay, k, squares);
+    for (std::int64_t k = block, rows; k < end; k += rows) {
+      rows = k + kTileRows <= end ? kTileRows : 1;
+      for (std::int64_t n = 0; n < u.n; n += kColumns) {
+        const std::int64_t columns = std::min(kColumns, u.n - n);
+        (rows == 1 ? gradient_tile<T, 1> : gradient_tile<T, kTileRows>)(u, k, n, columns, gradient);
+        for (std::int64_t r = 0; r < rows; ++r) {
+          const T* g = gradient + r * kColumns;
+          const std::int64_t at = (k + r) * u.n + n;
+          std::int64_t j = 0;
+          for (; j + kLanes <= columns; j += kLanes) step(g + j, at + j, AllLanes{});
+          if (j < columns) step(g + j, at + j, FirstLanes<D>(columns - j));
+        }
+      }
+    }
   }
   return hn::GetLane(hn::SumOfLanes(d, squares));
 }
@@ -400,19 +388,10 @@ T update_blocks(const Update<T>& u, std::int64_t part, std::int64_t first, std::
 template <class T>
 using RowsKernel = T (*)(const Update<T>&, std::int64_t, std::int64_t);
 
-template <class T, class Rule, bool kInputGradient, bool kDecay, bool kWhole, int... rows>
+template <class T, class Rule, bool kInputGradient, int... rows>
 RowsKernel<T> rows_kernel(std::int64_t m, std::integer_sequence<int, rows...>) {
-  static constexpr RowsKernel<T> kKernels[] = {
-      update_rows<T, Rule, rows + 1, kInputGradient, kDecay, kWhole>...};
+  static constexpr RowsKernel<T> kKernels[] = {update_rows<T, Rule, rows + 1, kInputGradient>...};
   return kKernels[m - 1];
-}
-
-template <class T, class Rule, bool kInputGradient, bool kDecay>
-RowsKernel<T> rows_kernel(const Update<T>& u) {
-  constexpr std::make_integer_sequence<int, kMostRows> rows;
-  return u.n % static_cast<std::int64_t>(HWY_LANES(T)) == 0
-             ? rows_kernel<T, Rule, kInputGradient, kDecay, true>(u.m, rows)
-             : rows_kernel<T, Rule, kInputGradient, kDecay, false>(u.m, rows);
 }
 
 template <class T, class Rule, int n>
@@ -423,7 +402,6 @@ T update_if_narrow(const Update<T>& u, std::int64_t first, std::int64_t last) {
 
 template <class T, class Rule>
 T update_part(const Update<T>& u, std::int64_t part, std::int64_t first, std::int64_t last) {
-  const bool decay = u.decay != 0 || u.squares != nullptr;
   constexpr std::int64_t kLanes = HWY_LANES(T);
   if (u.m > kMostTileRows) return update_blocks<T, Rule>(u, part, first, last);
   if (u.n < kLanes && kLanes % u.n == 0) switch (u.n) {
@@ -439,14 +417,12 @@ T update_part(const Update<T>& u, std::int64_t part, std::int64_t first, std::in
   // float64 is for checking: one form of it is enough.
   if constexpr (std::is_same_v<T, float>)
     if (u.m >= 1 && u.m <= kMostRows) {
-      const RowsKernel<T> kernel = u.dx != nullptr ? decay ? rows_kernel<T, Rule, true, true>(u)
-                                                           : rows_kernel<T, Rule, true, false>(u)
-                                   : decay ? rows_kernel<T, Rule, false, true>(u)
-                                                   : rows_kernel<T, Rule, false, false>(u);
+      constexpr std::make_integer_sequence<int, kMostRows> rows;
+      const RowsKernel<T> kernel = u.dx == nullptr ? rows_kernel<T, Rule, false>(u.m, rows)
+                                                   : rows_kernel<T, Rule, true>(u.m, rows);
       return kernel(u, first, last);
     }
-  return decay ? update_tiles<T, Rule, true>(u, first, last)
-               : update_tiles<T, Rule, false>(u, first, last);
+  return update_tiles<T, Rule>(u, first, last);
 }
 
 /// The bias's gradient is the sum over the rows of g.
