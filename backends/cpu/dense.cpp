@@ -32,9 +32,7 @@ struct Tile {
 };
 
 /// Vectors per row that leave room for accumulators, by the number of rows.
-#if defined(MILGRAD_FEW_KERNELS)
-constexpr int kMostVectors[] = {0, 3, 2};
-#elif HWY_MAX_BYTES == 64
+#if HWY_MAX_BYTES == 64
 constexpr int kMostVectors[] = {0, 8, 8, 8, 6, 5, 4, 3, 3};
 #else
 constexpr int kMostVectors[] = {0, 8, 6, 4, 2};
