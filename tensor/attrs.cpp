@@ -1,4 +1,4 @@
-// Attributes as text, for printed graphs.
+// Attributes as text, for printed graphs; and how attention pooling keeps its gates.
 #include "tensor/attrs.h"
 
 #include "tensor/chain.h"
@@ -82,8 +82,9 @@ struct Print {
     return (*this)(a.adam) + ", " + (*this)(a.update);
   }
   std::string operator()(const AttentionPoolAttrs& a) const {
-    return fmt::format("gated={}, biases={}, ragged={}, keep_gates={}{}{}", yes_no(a.gated),
-                       yes_no(a.biases), yes_no(a.ragged), yes_no(a.keep_gates),
+    constexpr const char* kKept[] = {"none", "small", "all"};
+    return fmt::format("gated={}, biases={}, ragged={}, kept={}{}{}", yes_no(a.gated),
+                       yes_no(a.biases), yes_no(a.ragged), kKept[static_cast<int>(a.kept)],
                        a.input_gradient ? "" : ", input_gradient=false",
                        a.through_relu ? ", through_relu=true" : "");
   }
@@ -96,6 +97,15 @@ struct Print {
 const char* name_of(Activation activation) {
   constexpr const char* kNames[] = {"none", "relu", "tanh", "sigmoid"};
   return kNames[static_cast<int>(activation)];
+}
+
+Dim AttentionPoolAttrs::kept_rows(Dim instances, Dim columns, std::size_t element) const {
+  constexpr double kSmall = 128.0 * (1 << 20);
+  if (kept == KeptGates::none) return 0;
+  if (kept == KeptGates::all || is_symbolic(instances)) return instances;
+  const double bytes = static_cast<double>(instances) * static_cast<double>(columns) *
+                       static_cast<double>(element);
+  return bytes <= kSmall ? instances : 0;
 }
 
 std::string to_string(const Attrs& attrs) { return std::visit(Print{}, attrs); }

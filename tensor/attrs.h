@@ -178,16 +178,24 @@ struct AdamDenseAttrs {
   bool operator==(const AdamDenseAttrs&) const = default;
 };
 
+/// Whether the forward pass of attention pooling keeps tanh and sigmoid for the backward one, which
+/// else computes them again; `small` up to 128 MiB.
+enum class KeptGates { none, small, all };
+
 /// Attention pooling: which inputs there are, and what the forward pass keeps for the backward one.
 /// The last two are of the gradient operation alone.
 struct AttentionPoolAttrs {
   bool gated = true;           // a sigmoid gate beside the tanh
   bool biases = false;         // of tanh, gate and score
   bool ragged = false;         // offsets of several bags
-  bool keep_gates = true;      // else the gradient computes tanh and sigmoid again
+  KeptGates kept = KeptGates::all;
   bool input_gradient = true;  // whether the gradient of the instances is wanted
   bool through_relu = false;  // the instances are a relu's result: give the gradient in front of it
   bool operator==(const AttentionPoolAttrs&) const = default;
+
+  /// The rows of the gates [instances, columns] that are kept: all or none; all of them where the
+  /// number of instances is a symbol and `kept` is not none. `element` is in bytes.
+  Dim kept_rows(Dim instances, Dim columns, std::size_t element) const;
 };
 
 /// An operation defined by a user; equality is identity.

@@ -193,8 +193,8 @@ struct AttentionPoolOptions {
   /// int64 [bags + 1], as for the segment operations; undefined: all instances are one bag.
   Tensor offsets = {};
   /// What the backward pass reads of tanh and sigmoid, [instances, 2 hidden] numbers. `automatic`
-  /// keeps them up to 128 MiB, and computes them again (one sixth more work) above that, or where
-  /// the number of instances is a symbol.
+  /// keeps them up to 128 MiB and computes them again (one sixth more work) above that; a program
+  /// for any number of instances decides at each.
   enum class Gates { automatic, keep, recompute };
   Gates gates = Gates::automatic;
 };

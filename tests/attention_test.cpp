@@ -142,7 +142,7 @@ TEST_CASE("attention: no instance at all gives zeros") {
 }
 
 TEST_CASE("attention: the gradient of the instances may overwrite them") {
-  const AttentionPoolAttrs attrs{.keep_gates = false};
+  const AttentionPoolAttrs attrs{.kept = KeptGates::none};
   const Dim rows = 600, features = 20, hidden = 8;
   Tensors inputs;
   const Shape shapes[] = {{rows, features}, {features, hidden}, {features, hidden}, {hidden, 1},
@@ -167,9 +167,9 @@ TEST_CASE("attention: the gradient of the instances may overwrite them") {
 }
 
 TEST_CASE("attention: scratch memory does not grow with the instances, but for one number each") {
-  const AttentionPoolAttrs attrs{.keep_gates = false};
+  const AttentionPoolAttrs attrs{.kept = KeptGates::none};
   const auto bytes = [&](Dim rows) {
-    const cpu::AttentionSizes sizes({rows, 512}, {512, 256}, attrs);
+    const cpu::AttentionSizes sizes({rows, 512}, {512, 256}, attrs, 4);
     return cpu::attention_gradient_scratch(sizes, attrs, 4).bytes;
   };
   CHECK(bytes(200000) == bytes(100000) + 4 * 100000);
@@ -219,6 +219,28 @@ TEST_CASE("attention: the pass takes the relu into the gradient, which then over
   // Beside scratch memory: the relu's result, and without the pass its gradient too.
   const std::size_t rows = 700 * 5 * 8;
   CHECK(fused.plan().tensor_bytes + 2 * rows == plain.plan().tensor_bytes);
+}
+
+TEST_CASE("attention: a program for any number of instances keeps the gates of few") {
+  const Dim hidden = 8192, most = (Dim{128} << 20) / (hidden * 8);  // without a gate, float64
+  const Tensor value = numbers_of(2 * 8192, {2, hidden}, 1);
+  const Tensor score = numbers_of(8192, {hidden, 1}, 2);
+  const auto gradient_of = [&](const Tensors& inputs) {
+    const Tensor v = requires_grad(inputs[1]);
+    const AttentionPool y = gated_attention_pool(inputs[0], {.value = v, .score = score});
+    return Tensors{grad(sum(square(y.pooled)), v)};
+  };
+  Program program(trace(gradient_of, {{{symbolic_dim(1), 2}, DType::float64}, value.spec()}));
+  const auto bytes_for = [&](Dim instances) {
+    const Tensors inputs{numbers_of(static_cast<std::size_t>(2 * instances), {instances, 2}, 3),
+                         value};
+    const Tensor result = program(inputs)[0];
+    CHECK(test::same_bits(result, gradient_of(inputs)[0]));
+    return program.plan().tensor_bytes;
+  };
+  const std::size_t kept = bytes_for(most), again = bytes_for(most + 1);
+  CHECK(kept > std::size_t{128} << 20);
+  CHECK(again < std::size_t{4} << 20);
 }
 
 TEST_CASE("attention: one program for any number of instances") {

@@ -65,7 +65,7 @@ struct Operands {
 
   explicit Operands(const Call& call)
       : attrs(call.get<AttentionPoolAttrs>()),
-        sizes(call.in(0).shape, call.in(1).shape, attrs),
+        sizes(call.in(0).shape, call.in(1).shape, attrs, sizeof(T)),
         h(take(call)),
         v(take(call)) {
     if (attrs.biases) v_bias = take(call);
@@ -203,8 +203,8 @@ void forward(const Call& call) {
   T *alpha = call.out(1).as<T>(), *kept = call.out(2).as<T>();
   const T* weights = o.weights(at(scratch.weights));
   for_chunks(s, [&](std::int64_t part, std::int64_t row, std::int64_t rows) {
-    T* gates = o.attrs.keep_gates ? kept + row * s.columns
-                                  : at(scratch.gates) + part * s.chunk_rows() * s.columns;
+    T* gates = s.keeps_gates ? kept + row * s.columns
+                             : at(scratch.gates) + part * s.chunk_rows() * s.columns;
     compute_gates(o, weights, row, rows, gates, alpha + row);
   });
   const CallBags rows(o.offsets, call.out(1)), bags(o.offsets, call.in(0));
@@ -356,7 +356,7 @@ struct Gradient {
     const AttentionSizes& s = o.sizes;
     T* dt = gates + part * s.chunk_rows() * s.columns;
     const T* values = kept + row * s.columns;
-    if (!o.attrs.keep_gates) {
+    if (!s.keeps_gates) {
       compute_gates(o, weights, row, rows, dt, static_cast<T*>(nullptr));
       values = dt;
     }

@@ -30,11 +30,13 @@ class Sections {
 
 }  // namespace
 
-AttentionSizes::AttentionSizes(const Shape& h, const Shape& value, const AttentionPoolAttrs& attrs)
+AttentionSizes::AttentionSizes(const Shape& h, const Shape& value, const AttentionPoolAttrs& attrs,
+                               std::size_t element)
     : instances(h[0]),
       features(h[1]),
       hidden(value[1]),
-      columns(attrs.gated ? 2 * value[1] : value[1]) {}
+      columns(attrs.gated ? 2 * value[1] : value[1]),
+      keeps_gates(attrs.kept_rows(instances, columns, element) == instances) {}
 
 std::int64_t AttentionSizes::parts() const {
   return std::clamp(instances / kFewestRows, std::int64_t{1}, kMaxParts);
@@ -49,7 +51,7 @@ AttentionScratch attention_scratch(const AttentionSizes& s, const AttentionPoolA
   Sections sections;
   AttentionScratch scratch;
   if (attrs.gated) scratch.weights = sections.add(s.features * s.columns, element);
-  if (!attrs.keep_gates)
+  if (!s.keeps_gates)
     scratch.gates = sections.add(s.parts() * s.chunk_rows() * s.columns, element);
   scratch.bytes = sections.bytes();
   return scratch;

@@ -18,7 +18,10 @@ struct AttentionSizes {
   std::int64_t hidden = 0;
   std::int64_t columns = 0;  // of [V | U]: hidden, or twice that with a gate
 
-  AttentionSizes(const Shape& instances, const Shape& value, const AttentionPoolAttrs& attrs);
+  bool keeps_gates = false;
+
+  AttentionSizes(const Shape& instances, const Shape& value, const AttentionPoolAttrs& attrs,
+                 std::size_t element);
 
   /// The instances are cut into parts, which threads share out; each sums the gradients of the
   /// weights over its own rows, chunk by chunk.

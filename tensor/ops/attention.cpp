@@ -16,9 +16,6 @@ namespace {
 
 using Domain = SampleInput::Domain;
 
-/// Above this, `automatic` computes tanh and sigmoid again instead of keeping them.
-constexpr double kKeptGatesBytes = 128.0 * (1 << 20);
-
 /// The inputs by name; those that are left out are undefined.
 struct PoolInputs {
   Tensor h, v, v_bias, u, u_bias, w, w_bias, offsets;
@@ -82,6 +79,10 @@ PoolShape infer_common(const InferArgs& args) {
   return {h[0], h[1], hidden, attrs.gated ? 2 * hidden : hidden, bags};
 }
 
+Dim kept_rows(const AttentionPoolAttrs& attrs, const PoolShape& s, DType dtype) {
+  return attrs.kept_rows(s.instances, s.columns, size_of(dtype));
+}
+
 std::vector<Spec> infer_pool(const InferArgs& args) {
   const auto& attrs = args.get<AttentionPoolAttrs>();
   expect_inputs(args, input_count(attrs));
@@ -89,7 +90,7 @@ std::vector<Spec> infer_pool(const InferArgs& args) {
   const DType dtype = args.dtype(0);
   return {{{s.bags, s.features}, dtype},
           {{s.instances, 1}, dtype},
-          {{attrs.keep_gates ? s.instances : 0, s.columns}, dtype}};
+          {{kept_rows(attrs, s, dtype), s.columns}, dtype}};
 }
 
 std::vector<Spec> infer_gradient(const InferArgs& args) {
@@ -98,7 +99,7 @@ std::vector<Spec> infer_gradient(const InferArgs& args) {
   expect_inputs(args, count + 4);
   const PoolShape s = infer_common(args);
   expect_shape(args, count, "alpha", {s.instances, 1});
-  expect_shape(args, count + 1, "gates", {attrs.keep_gates ? s.instances : 0, s.columns});
+  expect_shape(args, count + 1, "gates", {kept_rows(attrs, s, args.dtype(0)), s.columns});
   expect_shape(args, count + 2, "gradient of pooled", {s.bags, s.features});
   expect_shape(args, count + 3, "gradient of alpha", {s.instances, 1});
   std::vector<Spec> outputs(args.inputs.begin(),
@@ -141,8 +142,9 @@ Tensors pool_reference(std::span<const Tensor> inputs, const Attrs& attrs) {
   const PoolInputs in(inputs, pool);
   const Gates gates(in);
   const Tensor alpha = attention(in, gates);
-  const Tensor kept = pool.gated ? concat({gates.a, gates.u}, 1) : gates.a;
-  return {sum_of_bag(alpha * in.h, in.offsets), alpha, pool.keep_gates ? kept : no_rows(kept)};
+  const Tensor all = pool.gated ? concat({gates.a, gates.u}, 1) : gates.a;
+  const Dim rows = pool.kept_rows(all.size(0), all.size(1), size_of(all.dtype()));
+  return {sum_of_bag(alpha * in.h, in.offsets), alpha, rows == all.size(0) ? all : no_rows(all)};
 }
 
 /// Gradients of h, V, b_v, U, b_u, w, b_w; undefined where there is no such input.
@@ -202,7 +204,7 @@ Tensors gradient_reference(std::span<const Tensor> inputs, const Attrs& attrs) {
   const auto& pool = std::get<AttentionPoolAttrs>(attrs);
   const PoolInputs in(inputs, pool);
   const auto rest = inputs.subspan(in.count);
-  const Gates gates = pool.keep_gates ? Gates(rest[1], pool) : Gates(in);
+  const Gates gates = rest[1].size(0) == in.h.size(0) ? Gates(rest[1], pool) : Gates(in);
   PoolGradients result = pool_gradients(in, gates, rest[0], rest[2], rest[3]);
   if (pool.through_relu) result.h = result.h * sign(in.h);
   if (!pool.input_gradient) result.h = no_rows(result.h);
@@ -251,7 +253,7 @@ Tensors pool_vjp(const VjpArgs& v) {
       result = fused_gradients(v, g, r);
     }
   }
-  if (attrs.keep_gates && v.g(2).defined()) {
+  if (v.g(2).defined() && v.out(2).size(0) == in.h.size(0)) {
     PoolGradients through_gates;
     through_gates.add_gates(in, further ? Gates(in) : Gates(v.out(2), attrs), Gates(v.g(2), attrs));
     add_to(result, through_gates.list(attrs));
@@ -279,11 +281,12 @@ struct PoolCase {
 };
 std::vector<PoolCase> pool_cases() {
   return {{5, {}},
-          {5, {.keep_gates = false}},
+          {5, {.kept = KeptGates::none}},
           {6, {.biases = true, .ragged = true}},
-          {6, {.biases = true, .ragged = true, .keep_gates = false}},
+          {6, {.biases = true, .ragged = true, .kept = KeptGates::none}},
           {4, {.gated = false}},
-          {4, {.gated = false, .biases = true, .keep_gates = false}},
+          {4, {.gated = false, .biases = true, .kept = KeptGates::none}},
+          {3, {.kept = KeptGates::small}},
           {1, {.biases = true}}};
 }
 
@@ -302,7 +305,7 @@ std::vector<Sample> gradient_samples() {
   for (const auto& [instances, attrs] : cases) {
     std::vector<SampleInput> inputs = sample_inputs(instances, attrs);
     inputs.push_back({{instances, 1}, Domain::unit});
-    inputs.push_back({{attrs.keep_gates ? instances : 0, attrs.gated ? 6 : 3}, Domain::symmetric});
+    inputs.push_back({{attrs.kept == KeptGates::none ? 0 : instances, attrs.gated ? 6 : 3}, Domain::symmetric});
     inputs.push_back({{attrs.ragged ? 3 : 1, 4}});
     inputs.push_back({{instances, 1}});
     samples.push_back({inputs, attrs});
@@ -330,7 +333,7 @@ std::vector<BadSample> gradient_bad_samples() {
            AttentionPoolAttrs{},
            "gradient of alpha of shape (1, 4) for instances (5, 4) and V (4, 3); expected (5, 1)"},
           {{h, v, v, w, alpha, gates, g, alpha},
-           AttentionPoolAttrs{.keep_gates = false},
+           AttentionPoolAttrs{.kept = KeptGates::none},
            "gates of shape (5, 6)"}};
 }
 
@@ -354,20 +357,24 @@ Cost gradient_cost(std::span<const Spec> inputs, std::span<const Spec> outputs,
                    const Attrs& attrs) {
   Cost cost = streaming_cost<0>(inputs, outputs, attrs);
   const auto& pool = std::get<AttentionPoolAttrs>(attrs);
-  const double products = 1 + (pool.input_gradient ? 1 : 0) + (pool.keep_gates ? 0 : 1);
+  const Spec& gates = inputs[static_cast<std::size_t>(input_count(pool)) + 1];
+  const bool again = gates.shape[0] != inputs[0].shape[0];
+  const double products = 1 + (pool.input_gradient ? 1 : 0) + (again ? 1 : 0);
   cost.flops = product_flops(inputs, pool) * products;
   return cost;
 }
 
 std::size_t pool_workspace(std::span<const Spec> inputs, const Attrs& attrs) {
   const auto& pool = std::get<AttentionPoolAttrs>(attrs);
-  const cpu::AttentionSizes sizes(inputs[0].shape, inputs[1].shape, pool);
-  return cpu::attention_scratch(sizes, pool, size_of(inputs[0].dtype)).bytes;
+  const std::size_t element = size_of(inputs[0].dtype);
+  const cpu::AttentionSizes sizes(inputs[0].shape, inputs[1].shape, pool, element);
+  return cpu::attention_scratch(sizes, pool, element).bytes;
 }
 std::size_t gradient_workspace(std::span<const Spec> inputs, const Attrs& attrs) {
   const auto& pool = std::get<AttentionPoolAttrs>(attrs);
-  const cpu::AttentionSizes sizes(inputs[0].shape, inputs[1].shape, pool);
-  return cpu::attention_gradient_scratch(sizes, pool, size_of(inputs[0].dtype)).bytes;
+  const std::size_t element = size_of(inputs[0].dtype);
+  const cpu::AttentionSizes sizes(inputs[0].shape, inputs[1].shape, pool, element);
+  return cpu::attention_gradient_scratch(sizes, pool, element).bytes;
 }
 
 }  // namespace
@@ -405,17 +412,12 @@ constinit const OpDef op_gated_attention_pool_gradient{
 
 namespace {
 
-bool keeps_gates(const AttentionPoolOptions& options, const Tensors& inputs, Dim columns) {
-  using enum AttentionPoolOptions::Gates;
+KeptGates kept_gates(const AttentionPoolOptions& options, const Tensors& inputs) {
   const bool tracked = grad_enabled() && std::any_of(inputs.begin(), inputs.end(),
                                                      [](auto& x) { return x.requires_grad(); });
-  if (!tracked || options.gates == recompute) return false;
-  if (options.gates == keep) return true;
-  const Spec& h = inputs[0].spec();
-  if (h.shape.rank() != 2 || h.shape.has_symbol()) return false;
-  return static_cast<double>(h.shape[0]) * static_cast<double>(columns) *
-             static_cast<double>(size_of(h.dtype)) <=
-         kKeptGatesBytes;
+  using enum AttentionPoolOptions::Gates;
+  if (!tracked || options.gates == recompute) return KeptGates::none;
+  return options.gates == keep ? KeptGates::all : KeptGates::small;
 }
 
 }  // namespace
@@ -440,7 +442,7 @@ AttentionPool gated_attention_pool(const Tensor& instances, const AttentionWeigh
     check_offsets("gated_attention_pool", options.offsets, instances);
     inputs.push_back(options.offsets);
   }
-  attrs.keep_gates = keeps_gates(options, inputs, attrs.gated ? 2 * hidden : hidden);
+  attrs.kept = kept_gates(options, inputs);
   Tensors outputs = apply(Op::gated_attention_pool, attrs, inputs);
   return {outputs[0], outputs[1]};
 }
