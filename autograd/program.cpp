@@ -3,6 +3,7 @@
 
 #include "backends/kernel_table.h"
 #include "tensor/apply.h"
+#include "tensor/log.h"
 #include "tensor/mode.h"
 
 #include <algorithm>
@@ -202,6 +203,7 @@ Program::Binding& Program::bind(std::span<const Tensor> arguments) {
                       arguments[i].spec().to_string()),
           "copy() the outputs of replay() that go back into the same program");
   auto binding = std::make_unique<Binding>(graph_, arguments, plan_options_);
+  if (log_wanted("plan")) log_line("plan", binding->plan.to_string());
   const std::size_t held = arena_.defined() ? static_cast<std::size_t>(arena_.numel()) : 0;
   if (!arena_.defined() || held < binding->plan.arena_bytes) {
     const std::size_t bytes = std::max(binding->plan.arena_bytes, held + held / 2);

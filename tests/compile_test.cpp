@@ -156,10 +156,12 @@ TEST_CASE("compile: what cannot have symbolic sizes is traced for each, and the 
 
 TEST_CASE("compile: the log is silent unless asked for") {
   CompiledFunction compiled = compile([](const Tensors& t) { return Tensors{exp(t[0])}; });
-  CHECK(logged("plan", [&] { compiled({ones({2})}); }) == "");
-  const std::string text = logged("plan,compile", [&] { compiled({ones({3, 1})}); });
+  CHECK(logged("", [&] { compiled({ones({2})}); }) == "");
+  CHECK(logged("plan", [&] { compiled({ones({20})}); }) ==
+        "[plan] arena 128 bytes for 80 bytes of tensors, 1 of 1 operations run\n");
+  const std::string text = logged("other,compile", [&] { compiled({ones({3, 1})}); });
   CHECK(
-      text.starts_with("[compile] function: trace 2 for (float32 (3, 1)): 1 operations, 1 after "));
+      text.starts_with("[compile] function: trace 3 for (float32 (3, 1)): 1 operations, 1 after "));
 }
 
 TEST_CASE("compile: programs are kept up to the capacity, the one unused for longest goes") {
