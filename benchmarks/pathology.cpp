@@ -1,9 +1,11 @@
 // A train step of attention-based MIL at the size of a pathology slide (CLAM's small model: Ilse et
 // al., 2018; Lu et al., 2021): one bag of N x 1,024 features, Dense 512 relu, gated attention of
 // 256, Dense 2, softmax cross-entropy, Adam. Its arithmetic is matrix products, so its rate is set
-// beside that of one large SGEMM by OpenBLAS's own two threads, measured between the steps.
+// beside that of one large SGEMM by OpenBLAS's own two threads, measured between the steps. And a
+// smaller model on a stream of bags of a thousand sizes, beside bags of one size.
 #include "benchmarks/pathology.h"
 
+#include "autograd/compile.h"
 #include "autograd/grad.h"
 #include "autograd/program.h"
 #include "autograd/trace.h"
@@ -31,7 +33,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr Dim kFeatures = 1024, kUnits = 512, kHidden = 256, kClasses = 2;
+constexpr Dim kFeatures = 1024, kUnits = 512, kHidden = 256;
 
 /// Multiplications and additions that one instance needs: two products with the weights of the
 /// Dense layer (its input needs no gradient), three with V and U, and the pooling.
@@ -75,16 +77,19 @@ class LargeProduct {
   Tensor a_, b_, c_;
 };
 
+struct Sizes {
+  Dim features = kFeatures, units = kUnits, hidden = kHidden, classes = 2;
+};
+
 struct Model {
   RandomGenerator random{1};
   std::vector<Variable> weights;
   std::shared_ptr<nn::Optimizer> optimizer = nn::Adam({.learning_rate = 1e-4});
-  AttentionPoolOptions pooling;
 
-  explicit Model(AttentionPoolOptions::Gates gates) : pooling{.gates = gates} {
-    const Shape shapes[] = {{kFeatures, kUnits}, {kUnits},  {kUnits, kHidden}, {kHidden},
-                            {kUnits, kHidden},   {kHidden}, {kHidden, 1},      {1},
-                            {kUnits, kClasses},  {kClasses}};
+  explicit Model(const Sizes& s = {}) {
+    const Shape shapes[] = {{s.features, s.units}, {s.units},  {s.units, s.hidden}, {s.hidden},
+                            {s.units, s.hidden},   {s.hidden}, {s.hidden, 1},       {1},
+                            {s.units, s.classes},  {s.classes}};
     for (const Shape& shape : shapes)
       weights.emplace_back(shape.rank() == 1 ? zeros(shape) : glorot(shape));
     optimizer->build(weights);
@@ -102,7 +107,7 @@ struct Model {
                                      .value_bias = weights[3],
                                      .gate_bias = weights[5],
                                      .score_bias = weights[7]};
-    const Tensor pooled = gated_attention_pool(h, attention, pooling).pooled;
+    const Tensor pooled = gated_attention_pool(h, attention).pooled;
     return sum(sparse_softmax_cross_entropy(linear(pooled, weights[8], weights[9]), label));
   }
 
@@ -137,7 +142,7 @@ void pathology_step(benchmark::State& state, bool compiled) {
   const std::size_t before = memory_statistics(Device::cpu()).in_use;
   reset_peak_memory(Device::cpu());
   const Tensor label = tensor<std::int64_t>({1});
-  const Model model(AttentionPoolOptions::Gates::automatic);
+  const Model model;
   const std::function<Tensors(const Tensors&)> step = [&](const Tensors& x) {
     return model.step(x);
   };
@@ -159,6 +164,43 @@ void pathology_step(benchmark::State& state, bool compiled) {
   state.counters["peak_MB_beyond_features"] = static_cast<double>(peak - before) / 1e6;
 }
 
+/// Each iteration compiles the step twice, for bags of one size and for as many sizes as there are
+/// bags, with as many instances in all; the times per step include tracing.
+void size_stream(benchmark::State& state) {
+  set_num_threads(1);
+  constexpr Sizes kSizes{128, 64, 32, 2};
+  const Dim count = state.range(0), smallest = 100;
+  const Tensor instances =
+      random_normal(RandomGenerator(2).next_key(), {smallest + count, kSizes.features});
+  const Tensor label = tensor<std::int64_t>({1});
+  const auto bag = [&](Dim size) {
+    return Tensors{slice(instances, {.axis = 0, .start = 0, .stop = size}), label};
+  };
+  std::vector<Tensors> fixed, stream;
+  for (Dim i = 0; i < count; ++i) {
+    fixed.push_back(bag(smallest + count / 2));
+    // A stride without a factor in common with the count meets every size once.
+    stream.push_back(bag(smallest + i * 377 % count));
+  }
+  double fixed_seconds = 0, stream_seconds = 0;
+  int traces = 0;
+  for (auto _ : state) {
+    const Model first(kSizes), second(kSizes);
+    CompiledFunction of_one = compile([&](const Tensors& x) { return first.step(x); });
+    CompiledFunction of_many = compile([&](const Tensors& x) { return second.step(x); });
+    for (std::size_t i = 0; i < fixed.size(); ++i) {
+      fixed_seconds += seconds_of([&] { of_one.replay(fixed[i]); });
+      stream_seconds += seconds_of([&] { of_many.replay(stream[i]); });
+    }
+    traces = of_many.traces();
+  }
+  const double steps = static_cast<double>(count * state.iterations());
+  state.counters["us_fixed"] = fixed_seconds / steps * 1e6;
+  state.counters["us_stream"] = stream_seconds / steps * 1e6;
+  state.counters["stream_over_fixed"] = stream_seconds / fixed_seconds;
+  state.counters["traces"] = traces;
+}
+
 }  // namespace
 
 void register_pathology() {
@@ -169,6 +211,9 @@ void register_pathology() {
         ->Args({10000, 2})
         ->Args({100000, 2})
         ->Unit(benchmark::kMillisecond);
+  benchmark::RegisterBenchmark("size_stream", size_stream)
+      ->Arg(1000)
+      ->Unit(benchmark::kMillisecond);
 }
 
 }  // namespace milgrad::bench

@@ -3,7 +3,8 @@
 
 namespace milgrad::bench {
 
-/// pathology_step/INSTANCES/threads:N, and pathology_step_eager: operation by operation.
+/// pathology_step/INSTANCES/threads:N, and pathology_step_eager: operation by operation; and
+/// size_stream/BAGS: steps of a compiled function on bags of as many sizes, beside bags of one.
 void register_pathology();
 
 }  // namespace milgrad::bench

@@ -39,8 +39,8 @@ def run(command, **options):
     return done.stdout
 
 
-def own_step(name):
-    """Microseconds of one benchmark of milgrad_bench."""
+def own_step(name, counter=None):
+    """Microseconds of one benchmark of milgrad_bench, or one of its counters."""
 
     def measure(options):
         if not BENCH.exists():
@@ -50,6 +50,8 @@ def own_step(name):
         rows = json.loads(text[text.index("{"):])["benchmarks"]
         if not rows:
             raise Absent(f"milgrad_bench has no {name}")
+        if counter is not None:
+            return rows[0][counter]
         return rows[0]["real_time"] * MICROSECONDS[rows[0]["time_unit"]]
 
     return measure
@@ -97,6 +99,8 @@ def keras_step(backend):
 STEPS = {
     "milgrad, 1 thread": own_step("mil_step/threads:1"),
     "milgrad, 2 threads": own_step("mil_step/threads:2"),
+    "milgrad, 16 models side by side, 2 threads, a model": own_step(
+        "ensemble_step/16/threads:2", "us_per_model_step"),
     "milgrad, run_eagerly": own_step("mil_step_eager/threads:1"),
     "JAX, whole-epoch scan": worker("jax_step.py", "scan"),
     "JAX, jitted step": worker("jax_step.py", "jit"),
@@ -116,6 +120,13 @@ MLP = {
     "milgrad, 1 thread": own_step("digits_mlp_step/threads:1"),
     "JAX, whole-epoch scan": worker("more_models.py", "mlp", "jax"),
     "PyTorch, eager, 1 thread": worker("more_models.py", "mlp", "torch"),
+}
+PATHOLOGY = {
+    "milgrad": own_step("pathology_step/10000/threads:2"),
+    "milgrad, operation by operation": own_step("pathology_step_eager/10000/threads:2"),
+    "JAX": worker("more_models.py", "pathology", "jax"),
+    "PyTorch, eager": worker("more_models.py", "pathology", "torch"),
+    "PyTorch, torch.compile": worker("more_models.py", "pathology", "torch.compile"),
 }
 JOBS = {
     "milgrad, mil train --no-early-stopping": timed(own_job),
@@ -182,12 +193,14 @@ def main():
     with tempfile.TemporaryDirectory(prefix="milgrad-peers-") as options.scratch:
         steps = measure_all(STEPS, options)
         second, mlp = measure_all(SECOND, options), measure_all(MLP, options)
+        pathology = measure_all(PATHOLOGY, options)
         jobs = {} if options.no_jobs else measure_all(JOBS, options)
     print(f"{processor()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, "
           f"{options.rounds} rounds interleaved")
     print_table("train step, one bag of three digits", "us", steps, digits=1)
     print_table("train step, one bag of five times 500", "us", second, digits=1)
     print_table("train step, 32 digits, Dense 128 and 10", "us", mlp, digits=1)
+    print_table("train step, one bag of 10,000 instances, all cores", "us", pathology, digits=0)
     if jobs:
         print_table("whole job, 20 epochs, from start to end", "s", jobs, digits=2)
 

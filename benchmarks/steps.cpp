@@ -131,6 +131,23 @@ void example_step(benchmark::State& state, bool eagerly) {
   run_epochs(state, example(data, eagerly));
 }
 
+/// The first step of a new model: its trace, the passes, the plan, and the step itself.
+void example_compile(benchmark::State& state) {
+  set_num_threads(1);
+  const Digits data = digits();
+  const Training training = example(data, false);
+  Tensors bag;
+  for (const Tensor& instance : training.inputs)
+    bag.push_back(slice(instance, {.axis = 0, .start = 0, .stop = 1}));
+  const Tensor label = slice(training.labels, {.axis = 0, .start = 0, .stop = 1});
+  for (auto _ : state) {
+    state.PauseTiming();
+    const Training fresh = example(data, false);
+    state.ResumeTiming();
+    nn::Model(fresh.model).train_on_batch(bag, label);
+  }
+}
+
 void second_model_step(benchmark::State& state) {
   set_num_threads(static_cast<int>(state.range(0)));
   run_epochs(state, second_model());
@@ -202,6 +219,7 @@ void register_steps() {
       ->ArgName("threads")
       ->Arg(1)
       ->Arg(2);
+  add("mil_step_compile", example_compile)->Unit(benchmark::kMillisecond);
   add("second_model_step", second_model_step)->ArgName("threads")->Arg(1)->Arg(2);
   add("digits_mlp_step", digits_mlp_step)->ArgName("threads")->Arg(1)->Arg(2);
   add("ensemble_step", ensemble_step)->ArgNames({"", "threads"})->Args({16, 2});
