@@ -103,8 +103,8 @@ Dim AttentionPoolAttrs::kept_rows(Dim instances, Dim columns, std::size_t elemen
   constexpr double kSmall = 128.0 * (1 << 20);
   if (kept == KeptGates::none) return 0;
   if (kept == KeptGates::all || is_symbolic(instances)) return instances;
-  const double bytes = static_cast<double>(instances) * static_cast<double>(columns) *
-                       static_cast<double>(element);
+  const double bytes =
+      static_cast<double>(instances) * static_cast<double>(columns) * static_cast<double>(element);
   return bytes <= kSmall ? instances : 0;
 }
 

@@ -51,8 +51,7 @@ AttentionScratch attention_scratch(const AttentionSizes& s, const AttentionPoolA
   Sections sections;
   AttentionScratch scratch;
   if (attrs.gated) scratch.weights = sections.add(s.features * s.columns, element);
-  if (!s.keeps_gates)
-    scratch.gates = sections.add(s.parts() * s.chunk_rows() * s.columns, element);
+  if (!s.keeps_gates) scratch.gates = sections.add(s.parts() * s.chunk_rows() * s.columns, element);
   scratch.bytes = sections.bytes();
   return scratch;
 }

@@ -305,7 +305,8 @@ std::vector<Sample> gradient_samples() {
   for (const auto& [instances, attrs] : cases) {
     std::vector<SampleInput> inputs = sample_inputs(instances, attrs);
     inputs.push_back({{instances, 1}, Domain::unit});
-    inputs.push_back({{attrs.kept == KeptGates::none ? 0 : instances, attrs.gated ? 6 : 3}, Domain::symmetric});
+    inputs.push_back(
+        {{attrs.kept == KeptGates::none ? 0 : instances, attrs.gated ? 6 : 3}, Domain::symmetric});
     inputs.push_back({{attrs.ragged ? 3 : 1, 4}});
     inputs.push_back({{instances, 1}});
     samples.push_back({inputs, attrs});
