@@ -2,7 +2,8 @@
 // that hold a tile of y. Compiled once per SIMD target.
 //
 // A large weight matrix is cut into row parts (dense.h); each gives a partial y, and these are
-// added as a tree. So the bits of y do not depend on who computes a part.
+// added as a tree. So the bits of y do not depend on who computes a part. For somewhat more rows a
+// part's product is one of OpenBLAS.
 #include "backends/cpu/dense.h"
 
 // clang-format off: the order matters
@@ -175,6 +176,8 @@ void multiply_rows(const DenseProducts<T>& d, const DenseProduct<T>& p, std::int
                    std::int64_t last, T* y) {
   constexpr std::int64_t kLanes = HWY_LANES(T);
   const Tile<T> tile{d.x + first, d.k, p.weights + first * p.n, p.n, last - first, y, 0};
+  if (d.m > kStreamedRows && p.n > 0 && last > first)
+    return gemm_block<T>({.m = d.m, .n = p.n, .k = tile.k}, tile.x, d.k, tile.weights, p.n, y, p.n);
   if (p.n >= kLanes) return multiply(tile, d.m);
   switch (p.n) {
     case 0:
@@ -320,9 +323,7 @@ HWY_EXPORT(few_rows_float64);
 HWY_EXPORT(finish_part_float32);
 HWY_EXPORT(finish_part_float64);
 
-/// More rows than this go to OpenBLAS.
-constexpr std::int64_t kFewRows = 16;
-bool has_few_rows(std::int64_t m, std::int64_t k) { return m <= kFewRows && k > 0; }
+bool has_few_rows(std::int64_t m, std::int64_t k) { return m <= kOwnedRows && k > 0; }
 
 void multiply_few_rows(const DenseProducts<float>& d) { MILGRAD_DISPATCH(few_rows_float32)(d); }
 void multiply_few_rows(const DenseProducts<double>& d) { MILGRAD_DISPATCH(few_rows_float64)(d); }

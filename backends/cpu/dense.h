@@ -1,5 +1,5 @@
 // Dense layers: products of a matrix of inputs with weight matrices, biases and activations. Few
-// rows of inputs stream the weights through registers; more go through the tiles of gemm.h.
+// rows of inputs go over the weights' row parts; more go through the tiles of gemm.h.
 #pragma once
 
 #include "tensor/attrs.h"
@@ -24,6 +24,13 @@ constexpr std::int64_t row_part(std::int64_t k, std::int64_t parts, std::int64_t
   constexpr std::int64_t kRows = 16;
   return i == parts ? k : std::min(k, (k * i / parts + kRows / 2) / kRows * kRows);
 }
+
+/// Up to so many rows of inputs stream the weights through registers; more are products by
+/// OpenBLAS.
+inline constexpr std::int64_t kStreamedRows = 16;
+/// Up to so many, the row parts of the weights are multiplied by the threads that own them:
+/// fetching them from another core would take longer than the product.
+inline constexpr std::int64_t kOwnedRows = 64;
 
 /// y [m, n] = activation(x [m, k] weights [k, n] + bias [n])
 template <class T>
