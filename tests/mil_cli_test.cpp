@@ -284,6 +284,9 @@ TEST_CASE("mil cli: options that exclude each other") {
         "--data and --dataset exclude each other; expected one, found both");
   CHECK(refusal({"info", "-q", "-v"}) ==
         "--quiet and --verbose exclude each other; expected one, found both");
+  CHECK(refusal({"train", "--profile", "--run-eagerly"}) ==
+        "--profile and --run-eagerly exclude each other; expected one, found both | "
+        "a profile is one of programs, without which --run-eagerly computes");
   const auto from_flag = parse_as<mil::PredictOptions>(
       {"predict", "w.h5", "--dataset", "fashion-mnist"}, {{"MIL_DATA", "bags"}});
   CHECK(from_flag.data == "");

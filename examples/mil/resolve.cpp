@@ -87,6 +87,13 @@ void settle(Command& command, std::string_view first, std::string_view second) {
   origins.erase(weaker);
 }
 
+void check_profile(const Command& command) {
+  const auto* train = std::get_if<TrainOptions>(&command);
+  if (train != nullptr && train->profile && train->fit.run_eagerly)
+    throw UsageError("--profile and --run-eagerly exclude each other; expected one, found both",
+                     "a profile is one of programs, without which --run-eagerly computes");
+}
+
 void check_required(Command& command) {
   const Origins& origins = common_options(command).origins;
   for (const Option& option : options_of(command)) {
@@ -108,6 +115,7 @@ void resolve(Command& command, const std::vector<GivenFlag>& flags,
   for (const GivenFlag& flag : flags) apply_flag(flag, command);
   settle(command, "data", "dataset");
   settle(command, "quiet", "verbose");
+  check_profile(command);
   check_required(command);
 }
 
